@@ -1,0 +1,41 @@
+"""Automatic differentiation of plain Python code on the CPU, recorded into contiguous buffers.
+
+>>> import wengert as wg
+>>> x = wg.Var(3.0)
+>>> y = x * wg.sin(x)
+>>> y.backward()
+>>> round(x.grad, 6)
+-2.828857
+>>> wg.grad(lambda x: x**2)(3.0)
+6.0
+"""
+
+from wengert import nn, ops, optim
+from wengert._core import functions
+from wengert._core.functions import *  # noqa: F403  (the functions of the op table, one per row)
+from wengert._core.graph import Graph
+from wengert._core.var import Var, current_graph
+from wengert.check import check_grad
+from wengert.errors import NonFiniteError, ProgramFormatError, ShapeError, TracingError, WengertError
+from wengert.transforms import grad, jacobian, value_and_grad
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Graph",
+    "NonFiniteError",
+    "ProgramFormatError",
+    "ShapeError",
+    "TracingError",
+    "Var",
+    "WengertError",
+    "check_grad",
+    "current_graph",
+    "grad",
+    "jacobian",
+    "nn",
+    "ops",
+    "optim",
+    "value_and_grad",
+    *functions.__all__,
+]

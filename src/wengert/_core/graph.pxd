@@ -1,0 +1,90 @@
+# What is a recorded graph?
+#
+# A struct of arrays: node k is op[k], applied to the nodes arg0[k] and arg1[k], with its value and the slope in each
+# argument.  A node refers only to earlier nodes, so the order of the buffers is a topological order.
+#
+# * Node 0 is no node: an argument 0 means "none", and then the slope of that argument holds the constant operand that
+#   stands in its place (nobody needs a slope there), so x * 2.0 is one node and can still be replayed.
+# * LEAF is a var that the user made.  It has no arguments, and its slope0 accumulates its gradient.
+# * INPUT is an argument of a function under transformation.
+# * PAIR carries two arguments to an op of three: where(c, a, b) is PAIR(a, b), with the slopes 1 and 0 of the choice,
+#   then WHERE(c, pair).
+#
+# A place is a slot in the registry of live vars.  Compaction renumbers nodes but never moves a place.
+
+from wengert._core.codes cimport LEAF, NONE
+
+cdef enum:
+    BLOCK_BITS = 5  # 32 nodes: few that a sweep visits in vain, enough to make skipping a block cheap
+    FIRST_CAPACITY = 4096  # 160 KiB of nodes, which a training step can go round in without leaving L2
+    RESERVE = 2  # nodes that one record call may append: those of WHERE
+
+cdef struct place_t:
+    int node  # the node that the var stands for; while the place is free, the next free place
+    void* var  # the var, borrowed; NULL while the place is free
+
+cdef class Graph:
+    cdef int[::1] op, arg0, arg1
+    cdef double[::1] value, slope0, slope1
+    cdef int[::1] place_of  # of each node: the place of its var, or -1
+    cdef double[::1] adjoint  # as long as the nodes were at the last sweep; zero in blocks that are not touched
+    cdef unsigned char[::1] touched  # of each block of nodes: may an adjoint in it differ from zero?
+    cdef place_t* places
+    cdef int free_place, n_places
+    cdef int n_nodes  # node 0 included
+    cdef int n_capacity  # nodes that fit into the buffers
+    cdef readonly unsigned long thread  # the only thread that may record here
+    cdef bint viewed  # a NumPy view of the buffers is out, so they must not be rewritten in place
+    cdef int open_transforms  # functions under transformation whose inputs are in this graph
+
+    # All of these may raise MemoryError, and then leave the graph as it was.
+    cdef int set_capacity(self, int capacity) except -1
+    cdef int make_room(self) except -1
+    cdef int compact(self, const unsigned char[::1] reached) except -1
+    cdef int more_places(self) except -1
+    cdef int[::1] live_nodes(self)
+    cdef unsigned char[::1] reached_from(self, const int[::1] outputs)
+    cdef int provide_adjoints(self) except -1
+    cdef int sweep(self, int output, double seed, bint into_leaves) except -1
+    cdef object array(self, str name)
+
+
+cdef inline int append(Graph g, int op, int arg0, int arg1, double value, double slope0, double slope1) noexcept nogil:
+    """Write a node into the room that make_room left, and give its number."""
+    cdef int node = g.n_nodes
+    g.op[node] = op
+    g.arg0[node] = arg0
+    g.arg1[node] = arg1
+    g.value[node] = value
+    g.slope0[node] = slope0
+    g.slope1[node] = slope1
+    g.place_of[node] = -1
+    g.n_nodes = node + 1
+    return node
+
+
+cdef inline int reserve(Graph g) except -1:
+    """Make sure that RESERVE nodes can be appended. Renumbers nodes: read no place before."""
+    if g.n_nodes + RESERVE > g.n_capacity:
+        g.make_room()
+    return 0
+
+
+cdef inline int hold(Graph g, int node, void* var) except -1:
+    """Register a var for a node and give its place."""
+    if g.free_place < 0:
+        g.more_places()
+    cdef int place = g.free_place
+    g.free_place = g.places[place].node
+    g.places[place].node = node
+    g.places[place].var = var
+    g.place_of[node] = place
+    return place
+
+
+cdef inline void release(Graph g, int place) noexcept:
+    """Forget a var that dies."""
+    g.place_of[g.places[place].node] = -1
+    g.places[place].node = g.free_place
+    g.places[place].var = NULL
+    g.free_place = place

@@ -1,0 +1,296 @@
+"""How is a graph stored, kept small, and differentiated backward?
+
+The buffers grow by doubling; when they are full and less than half of the nodes can still be reached from a live var,
+the others are dropped in place, so the cost per recorded node is constant and a training loop does not grow.
+"""
+
+cimport cython
+from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from cpython.pythread cimport PyThread_get_thread_ident
+from libc.limits cimport INT_MAX
+from libc.string cimport memset
+
+import numpy as np
+
+from wengert.errors import TracingError
+
+cdef extern from "prefetch.h" nogil:
+    void prefetch(const void* address) noexcept
+
+cdef enum:
+    PREFETCH_DISTANCE = 256  # nodes; 64 to 512 measure alike
+
+BUFFERS = ("op", "arg0", "arg1", "value", "slope0", "slope1", "place_of")
+VIEWS = ("op", "arg0", "arg1", "value", "slope0", "slope1", "adjoint")
+
+
+cdef class Graph:
+    """What a thread has recorded: contiguous node buffers.
+
+    Every thread records into its own graph, made with its first `Var`; ``var.graph`` gives it. The attributes `op`,
+    `arg0`, `arg1` (int32) and `value`, `slope0`, `slope1`, `adjoint` (float64) are read-only arrays of shape
+    ``(len(graph),)`` that share the graph's memory. Such a view stays valid for ever: the graph leaves its buffers to
+    the view, and takes new ones, before it would move or drop a node.
+
+    Examples
+    --------
+    >>> x = wg.Var(3.0)
+    >>> y = x * x
+    >>> y.graph.value[y.node], y.graph.slope0[y.node]
+    (np.float64(9.0), np.float64(3.0))
+    """
+
+    def __cinit__(self):
+        self.thread = PyThread_get_thread_ident()
+        self.free_place = -1
+        self.set_capacity(FIRST_CAPACITY)
+        self.n_nodes = 0
+        append(self, NONE, 0, 0, 0.0, 0.0, 0.0)
+
+    def __dealloc__(self):
+        PyMem_Free(self.places)
+
+    def __reduce__(self):
+        raise TracingError("a graph belongs to its thread and cannot be pickled; pickle the leaves, or their data")
+
+    # ---- growth ----
+
+    cdef int set_capacity(self, int capacity) except -1:
+        """Take fresh buffers of this capacity and copy the nodes over."""
+        fresh = {name: np.empty(capacity, np.float64 if name in ("value", "slope0", "slope1") else np.int32)
+                 for name in BUFFERS}
+        if self.n_nodes:
+            for name in BUFFERS:
+                fresh[name][: self.n_nodes] = self.array(name)[: self.n_nodes]
+        self.op, self.arg0, self.arg1 = fresh["op"], fresh["arg0"], fresh["arg1"]
+        self.value, self.slope0, self.slope1 = fresh["value"], fresh["slope0"], fresh["slope1"]
+        self.place_of = fresh["place_of"]
+        self.n_capacity = capacity
+        self.viewed = False
+        return 0
+
+    cdef int make_room(self) except -1:
+        """Drop the nodes that no live var needs; grow if that would free less than half."""
+        reached = self.reached_from(self.live_nodes())
+        cdef int n_reached = np.count_nonzero(reached)
+        if 2 * n_reached < self.n_capacity:
+            if self.viewed:
+                self.set_capacity(self.n_capacity)
+            self.compact(reached)
+            return 0
+        if self.n_capacity > INT_MAX // 2:
+            raise MemoryError("a graph holds at most 2**31 nodes; drop vars you no longer need, or compute in parts")
+        return self.set_capacity(2 * self.n_capacity)
+
+    cdef int compact(self, const unsigned char[::1] reached) except -1:
+        """Move the reached nodes together, in order, and renumber their arguments and places."""
+        cdef int[::1] renumbered = np.zeros(self.n_nodes, np.int32)
+        cdef int node, kept = 1
+        cdef int n_adjoints = self.adjoint.shape[0] if self.adjoint is not None else 0
+        for node in range(1, self.n_nodes):
+            if not reached[node]:
+                continue
+            renumbered[node] = kept
+            self.op[kept] = self.op[node]
+            self.arg0[kept] = renumbered[self.arg0[node]]
+            self.arg1[kept] = renumbered[self.arg1[node]]
+            self.value[kept] = self.value[node]
+            self.slope0[kept] = self.slope0[node]
+            self.slope1[kept] = self.slope1[node]
+            self.place_of[kept] = self.place_of[node]
+            if self.place_of[node] >= 0:
+                self.places[self.place_of[node]].node = kept
+            if node < n_adjoints:
+                self.adjoint[kept] = self.adjoint[node]
+            kept += 1
+        self.n_nodes = kept
+        if n_adjoints > kept:
+            self.adjoint[kept:] = 0.0
+        if n_adjoints:
+            self.touched[:] = 1
+        return 0
+
+    cdef int more_places(self) except -1:
+        """Double the registry of live vars."""
+        if self.n_places > INT_MAX // 2:
+            raise MemoryError("a graph holds at most 2**31 live vars")
+        cdef int old = self.n_places, place
+        cdef int new = 2 * old if old else 64
+        places = <place_t*>PyMem_Realloc(self.places, new * sizeof(place_t))
+        if places == NULL:
+            raise MemoryError(f"no memory for {new} live vars")
+        for place in range(old, new):
+            places[place].node = place + 1 if place + 1 < new else -1
+            places[place].var = NULL
+        self.places = places
+        self.n_places = new
+        self.free_place = old
+        return 0
+
+    # ---- order ----
+
+    cdef int[::1] live_nodes(self):
+        """The nodes that a live var stands for."""
+        cdef int place, count = 0
+        cdef int[::1] nodes = np.empty(self.n_places, np.int32)
+        for place in range(self.n_places):
+            if self.places[place].var != NULL:
+                nodes[count] = self.places[place].node
+                count += 1
+        return nodes[:count]
+
+    cdef unsigned char[::1] reached_from(self, const int[::1] outputs):
+        """For each node whether an output needs it. One pass downward, since arguments come before their node."""
+        cdef unsigned char[::1] reached = np.zeros(self.n_nodes, np.uint8)
+        cdef int k, node
+        with nogil:
+            for k in range(outputs.shape[0]):
+                reached[outputs[k]] = 1
+            for node in range(self.n_nodes - 1, 0, -1):
+                if reached[node]:
+                    reached[self.arg0[node]] = 1
+                    reached[self.arg1[node]] = 1
+            reached[0] = 0
+        return reached
+
+    def sort(self, outputs):
+        """Topological order of the nodes that some outputs need.
+
+        Parameters
+        ----------
+        outputs : sequence of Var
+            Vars of this graph.
+
+        Returns
+        -------
+        ndarray of int64
+            Node numbers, every node after its arguments.
+
+        Examples
+        --------
+        >>> x = wg.Var(2.0)
+        >>> unused, y = x + 1.0, x * x
+        >>> [int(node) - x.node for node in x.graph.sort([y])]
+        [0, 2]
+        """
+        for var in outputs:
+            if var.graph is not self:
+                raise TracingError("sort() takes vars of this graph only")
+        nodes = np.array([var.node for var in outputs], np.int32)
+        return np.flatnonzero(self.reached_from(nodes))
+
+    # ---- backward ----
+
+    cdef int provide_adjoints(self) except -1:
+        """Make the adjoints at least as long as the nodes; growing forgets those of the last sweep."""
+        cdef int n_blocks
+        if self.adjoint is None or self.adjoint.shape[0] < self.n_nodes:
+            n_blocks = (self.n_capacity >> BLOCK_BITS) + 1
+            adjoint, touched = np.zeros(n_blocks << BLOCK_BITS), np.zeros(n_blocks, np.uint8)
+            self.adjoint, self.touched = adjoint, touched
+        return 0
+
+    cdef int sweep(self, int output, double seed, bint into_leaves) except -1:
+        """Compute the adjoint of every node below an output, and with `into_leaves` add those of leaves to theirs."""
+        self.provide_adjoints()
+        with nogil:
+            sweep_blocks(self.op, self.arg0, self.arg1, self.slope0, self.slope1, self.adjoint, self.touched,
+                         output, seed, into_leaves)
+        return 0
+
+    # ---- what NumPy sees ----
+
+    cdef object array(self, str name):
+        """The whole buffer of that name, writable."""
+        return np.asarray({"op": self.op, "arg0": self.arg0, "arg1": self.arg1, "value": self.value,
+                           "slope0": self.slope0, "slope1": self.slope1, "place_of": self.place_of}[name])
+
+    def __getattr__(self, name):
+        if name not in VIEWS:
+            raise AttributeError(f"a Graph has no attribute {name!r}; its buffers are {', '.join(VIEWS)}")
+        self.viewed = True
+        if name == "adjoint":
+            self.provide_adjoints()
+            buffer = np.asarray(self.adjoint)
+        else:
+            buffer = self.array(name)
+        # Through a read-only memoryview, since a plain view of a writable array can be made writable again.
+        return np.asarray(memoryview(buffer[: self.n_nodes]).toreadonly())
+
+    @property
+    def capacity(self):
+        """Nodes that fit before the next compaction or growth."""
+        return self.n_capacity
+
+    @property
+    def nbytes(self):
+        """Bytes that the graph holds, used or not, without the vars."""
+        adjoints = 0 if self.adjoint is None else self.adjoint.nbytes + self.touched.nbytes
+        return sum(self.array(name).nbytes for name in BUFFERS) + adjoints + self.n_places * sizeof(place_t)
+
+    def __len__(self):
+        """Number of nodes, node 0 (none) included."""
+        return self.n_nodes
+
+    def __repr__(self):
+        return f"<Graph of {self.n_nodes - 1} nodes>"
+
+
+cdef void sweep_blocks(const int[::1] op, const int[::1] arg0, const int[::1] arg1, double[::1] slope0,
+                       const double[::1] slope1, double[::1] adjoint, unsigned char[::1] touched,
+                       int output, double seed, bint into_leaves) noexcept nogil:
+    """Go down from the output through the blocks in which some adjoint was written.
+
+    Every node comes after its arguments, so going down is an order for the chain rule. Nodes that the output does not
+    need have the adjoint zero and hand nothing on: that is cheaper than asking which are needed, and blocks full of
+    them are never entered. A slope of zero hands nothing on either, so zero times infinity is zero here.
+    """
+    cdef int block, low, ahead, node, arg, top = output >> BLOCK_BITS
+    cdef double slope, adjoint_here
+    # What the node just visited gave to its neighbour below stays in a register: through memory, a chain of nodes
+    # would wait for a store and a load at every step (4.2 ns per node against 2.3).
+    cdef double carried = seed
+    for block in range(<int>touched.shape[0]):
+        if touched[block]:
+            memset(&adjoint[block << BLOCK_BITS], 0, sizeof(double) << BLOCK_BITS)
+            touched[block] = 0
+    touched[top] = 1
+    for block in range(top, -1, -1):
+        if not touched[block]:
+            continue
+        low = block << BLOCK_BITS
+        # The hardware follows streams upward better than six of them downward: 1.8 against 2.0 ns per node.
+        ahead = low - PREFETCH_DISTANCE
+        if ahead > 0:
+            for node in range(ahead, ahead + (1 << BLOCK_BITS), 8):
+                prefetch(&slope0[node])
+                prefetch(&slope1[node])
+                prefetch(&adjoint[node])
+            for node in range(ahead, ahead + (1 << BLOCK_BITS), 16):
+                prefetch(&arg0[node])
+                prefetch(&arg1[node])
+        for node in range(min(output, low + (1 << BLOCK_BITS) - 1), low - 1, -1):
+            adjoint_here = adjoint[node] + carried
+            carried = 0.0
+            if adjoint_here == 0.0:
+                continue
+            adjoint[node] = adjoint_here
+            arg, slope = arg0[node], slope0[node]
+            if arg > 0 and slope != 0.0:
+                if arg == node - 1:
+                    carried = slope * adjoint_here
+                else:
+                    adjoint[arg] += slope * adjoint_here
+                    touched[arg >> BLOCK_BITS] = 1
+            arg, slope = arg1[node], slope1[node]
+            if arg > 0:
+                if slope != 0.0:
+                    if arg == node - 1:
+                        carried += slope * adjoint_here
+                    else:
+                        adjoint[arg] += slope * adjoint_here
+                        touched[arg >> BLOCK_BITS] = 1
+            elif into_leaves and op[node] == LEAF:
+                slope0[node] += adjoint_here
+        if carried != 0.0:
+            touched[block - 1] = 1

@@ -1,0 +1,55 @@
+# What does one SIMD build of the kernels offer to the rest of the package?
+#
+# `table` is a capsule with the address of `eager`, the kernel of each op by its code; `evaluate` runs a kernel over
+# arrays, for tests and measurements.
+
+include "kernels.pxi"
+
+from cpython.pycapsule cimport PyCapsule_New
+
+from wengert._core.codes cimport N_CODES
+
+import numpy as np
+
+from wengert.ops import OPS
+
+cdef eager_t[N_CODES] eager
+
+fill_table(eager)
+table = PyCapsule_New(<void*>eager, "wengert.eager", NULL)
+
+
+def evaluate(str name, *arguments):
+    """Values and slopes of an op.
+
+    Parameters
+    ----------
+    name : str
+        Name of the op.
+    *arguments : array_like of float
+        One per argument, broadcast against each other; None for an argument that the op does not have.
+
+    Returns
+    -------
+    tuple of ndarray
+        The value, then the slope in each argument, all of the common shape.
+    """
+    row = OPS[name]
+    arrays = np.broadcast_arrays(*[np.asarray(a, np.float64) for a in arguments if a is not None])
+    shape = arrays[0].shape
+    if len(arrays) != row.arity:
+        raise TypeError(f"{name} takes {row.arity} arguments, got {len(arrays)}")
+    cdef const double[:, ::1] inputs = np.ascontiguousarray([a.ravel() for a in arrays])
+    results = np.empty((row.arity + 1, inputs.shape[1]))
+    cdef double[:, ::1] outputs = results
+    cdef eager_t kernel = eager[<int>row.code]
+    cdef double[3] x
+    cdef double[4] out
+    cdef Py_ssize_t lane, k, arity = row.arity
+    for lane in range(inputs.shape[1]):
+        for k in range(arity):
+            x[k] = inputs[k, lane]
+        kernel(x, out)
+        for k in range(arity + 1):
+            outputs[k, lane] = out[k]
+    return tuple(result.reshape(shape) for result in results)

@@ -1,0 +1,2 @@
+"""The kernels, compiled for avx2."""
+include "kernel_body.pxi"

@@ -1,0 +1,2 @@
+"""The kernels, compiled for baseline."""
+include "kernel_body.pxi"

@@ -1,0 +1,600 @@
+# cython: c_api_binop_methods=True
+# One method per operator serves both sides: half the code, and no second dispatch for 2.0 * x.
+"""What is a var, and how does Python's arithmetic on vars become nodes?
+
+Operators and functions compute the value and the slopes at once and append one node. A number on one side becomes
+the constant operand of the node.
+"""
+
+cimport cython
+from cpython.float cimport PyFloat_AS_DOUBLE
+from cpython.long cimport PyLong_AsDouble
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from cpython.pythread cimport PyThread_get_thread_ident
+
+include "kernels.pxi"
+
+import numbers
+import threading
+
+import numpy as np
+
+from wengert._core.builds import kernels
+from wengert._core.codes cimport INPUT, LEAF, PAIR
+from wengert._core.graph cimport BLOCK_BITS, Graph, append, hold, release, reserve
+from wengert.errors import ShapeError, TracingError
+from wengert.ops import NODES_WITHOUT_OP, OPS
+
+cdef eager_t* eager = <eager_t*>PyCapsule_GetPointer(kernels.table, "wengert.eager")
+cdef list NAMES = [*NODES_WITHOUT_OP, *OPS]
+cdef dict UFUNCS = {getattr(np, row.numpy): row.name for row in OPS.values() if row.numpy != "-"}
+
+
+# ---- graphs and threads ----
+
+cdef object of_thread = threading.local()
+cdef Graph last_graph = None  # a guess that saves the look-up in of_thread
+
+
+cdef Graph own_graph():
+    """The graph of this thread, made at the first call."""
+    global last_graph
+    if last_graph is None or last_graph.thread != PyThread_get_thread_ident():
+        if not hasattr(of_thread, "graph"):
+            of_thread.graph = Graph()
+        last_graph = of_thread.graph
+    return last_graph
+
+
+def current_graph():
+    """The graph that this thread records into.
+
+    Returns
+    -------
+    Graph
+
+    Examples
+    --------
+    >>> wg.Var(1.0).graph is wg.current_graph()
+    True
+    """
+    return own_graph()
+
+
+cdef object refuse_graph(Graph g):
+    if g is None:
+        raise TracingError("this var was made without a value; make it with Var(3.0)")
+    raise TracingError("this var belongs to the graph of another thread; take its number over with Var(v.data)")
+
+
+cdef inline int check_thread(Graph g) except -1:
+    if g is None or g.thread != PyThread_get_thread_ident():
+        refuse_graph(g)
+    return 0
+
+
+cdef inline int check_same(Graph g, Graph other) except -1:
+    if g is not other:
+        refuse_graph(other)
+    return 0
+
+
+# ---- numbers ----
+
+cdef int as_number(object x, double* number) except -1:
+    """Read a real number: 1 if x is one, 0 if x is of a type that may know how to deal with vars itself."""
+    if type(x) is int:
+        number[0] = PyLong_AsDouble(x)
+        if number[0] == -1.0:  # perhaps an error: let Python decide
+            number[0] = float(x)
+    elif isinstance(x, np.ndarray):
+        if x.ndim:
+            raise ShapeError(f"a var holds one number, but this array has the shape {x.shape}; use its elements")
+        return as_number(x.item(), number)
+    elif isinstance(x, numbers.Real) or isinstance(x, np.bool_):
+        number[0] = float(x)
+    elif x is None or isinstance(x, (str, bytes, bytearray, numbers.Complex)):
+        raise TracingError(f"expected a real number or a Var, got {type(x).__name__} {x!r}")
+    else:
+        return 0
+    return 1
+
+
+cdef inline int read_number(object x, double* number) except -1:
+    if type(x) is float:
+        number[0] = PyFloat_AS_DOUBLE(x)
+        return 1
+    return as_number(x, number)
+
+
+cdef double demand_number(object x) except? -1.0:
+    cdef double number = 0.0
+    if not read_number(x, &number):
+        raise TracingError(f"expected a real number, got {type(x).__name__}")
+    return number
+
+
+# ---- recording ----
+
+cdef inline Var wrap(Graph g, int node):
+    """The var of a node. The graph is set last: without it, the var has no place to give back."""
+    cdef Var v = Var.__new__(Var)
+    v.place = hold(g, node, <void*>v)
+    v.graph = g
+    return v
+
+
+cdef inline int node_of(Var v) noexcept:
+    return v.graph.places[v.place].node
+
+
+cdef inline int checked_node(Var v) except -1:
+    """The node of a var that may have come from anywhere."""
+    if v.graph is None:
+        refuse_graph(None)
+    return node_of(v)
+
+
+cdef inline object arithmetic(int op, eager_t kernel, object left, object right):
+    """Record an op of two arguments, at least one of them a var; NotImplemented if the other is nothing we know."""
+    cdef double[2] x
+    cdef double[3] out
+    cdef int a, b
+    cdef Graph g
+    if type(left) is Var:
+        g = (<Var>left).graph
+        check_thread(g)
+        if type(right) is Var:
+            check_same(g, (<Var>right).graph)
+            reserve(g)
+            a, b = node_of(<Var>left), node_of(<Var>right)
+            x[0], x[1] = g.value[a], g.value[b]
+            kernel(x, out)
+            return wrap(g, append(g, op, a, b, out[0], out[1], out[2]))
+        if not read_number(right, &x[1]):
+            return NotImplemented
+        reserve(g)
+        a = node_of(<Var>left)
+        x[0] = g.value[a]
+        kernel(x, out)
+        return wrap(g, append(g, op, a, 0, out[0], out[1], x[1]))
+    g = (<Var>right).graph
+    check_thread(g)
+    if not read_number(left, &x[0]):
+        return NotImplemented
+    reserve(g)
+    b = node_of(<Var>right)
+    x[1] = g.value[b]
+    kernel(x, out)
+    return wrap(g, append(g, op, 0, b, out[0], x[0], out[2]))
+
+
+cdef inline object apply(int op, eager_t kernel, Var v):
+    """Record an op of one argument."""
+    cdef double x
+    cdef double[2] out
+    cdef int node
+    cdef Graph g = v.graph
+    check_thread(g)
+    reserve(g)
+    node = node_of(v)
+    x = g.value[node]
+    kernel(&x, out)
+    return wrap(g, append(g, op, node, 0, out[0], out[1], 0.0))
+
+
+cdef object on_numbers(int op, tuple arguments):
+    """The op without vars: a float; a complex number if an argument is one and the op is analytic."""
+    cdef double[3] x
+    cdef double[4] out
+    cdef int k
+    for argument in arguments:
+        if isinstance(argument, (complex, np.complexfloating)):
+            from wengert import reference
+            return reference.value(NAMES[op], *arguments)
+    for k, argument in enumerate(arguments):
+        x[k] = demand_number(argument)
+    eager[op](x, out)
+    return out[0]
+
+
+cdef object record1(int op, object x):
+    if type(x) is Var:
+        return apply(op, eager[op], <Var>x)
+    return on_numbers(op, (x,))
+
+
+cdef object record2(int op, object a, object b):
+    if type(a) is not Var and type(b) is not Var:
+        return on_numbers(op, (a, b))
+    result = arithmetic(op, eager[op], a, b)
+    if result is NotImplemented:
+        demand_number(b if type(a) is Var else a)
+    return result
+
+
+cdef object record3(int op, object condition, object a, object b):
+    cdef double[3] x
+    cdef double[4] out
+    cdef int[3] node
+    cdef int k, pair
+    cdef Graph g = None
+    given = (condition, a, b)
+    for argument in given:
+        if type(argument) is Var:
+            if g is None:
+                g = (<Var>argument).graph
+                check_thread(g)
+            check_same(g, (<Var>argument).graph)
+    if g is None:
+        return on_numbers(op, given)
+    reserve(g)
+    for k, argument in enumerate(given):
+        node[k] = node_of(<Var>argument) if type(argument) is Var else 0
+        x[k] = g.value[node[k]] if node[k] else demand_number(argument)
+    eager[op](x, out)
+    pair = append(g, PAIR, node[1], node[2], out[0], out[2] if node[1] else x[1], out[3] if node[2] else x[2])
+    return wrap(g, append(g, op, node[0], pair, out[0], out[1] if node[0] else x[0], 1.0))
+
+
+# ---- the var ----
+
+@cython.final
+@cython.no_gc
+@cython.freelist(256)
+cdef class Var:
+    """A number whose derivatives are followed.
+
+    Parameters
+    ----------
+    data : float
+        Its value: a Python or NumPy real number. NaN and infinities are numbers.
+
+    Raises
+    ------
+    TracingError
+        If `data` is not a real number.
+    ShapeError
+        If `data` is an array of any shape but ``()``.
+
+    Notes
+    -----
+    Arithmetic with vars and numbers gives new vars. Comparisons give vars too, with the value 1.0 or 0.0, so ``if``
+    and ``while`` work. Two vars are never the same key of a dict or set, whatever their values.
+
+    Examples
+    --------
+    >>> x = wg.Var(3.0)
+    >>> y = x * x + 2.0
+    >>> y.backward()
+    >>> y.data, x.grad
+    (11.0, 6.0)
+    """
+
+    def __init__(self, data):
+        if self.graph is not None:
+            raise TracingError("a Var is made once; assign to .data instead")
+        cdef double value
+        if type(data) is Var:
+            raise TracingError("Var(v) would lose the derivative of v; use v itself, or Var(v.data) for a new leaf")
+        value = demand_number(data)
+        cdef Graph g = own_graph()
+        reserve(g)
+        self.place = hold(g, append(g, LEAF, 0, 0, value, 0.0, 0.0), <void*>self)
+        self.graph = g
+
+    def __dealloc__(self):
+        if self.graph is not None:
+            release(self.graph, self.place)
+
+    # ---- value and gradient ----
+
+    @property
+    def data(self):
+        """The value, a float. That of a leaf can be assigned; what was computed from it keeps its value."""
+        cdef int node = checked_node(self)
+        return self.graph.value[node]
+
+    @data.setter
+    def data(self, value):
+        cdef int node = checked_node(self)
+        if self.graph.op[node] != LEAF:
+            raise TracingError("only the data of a leaf, made with Var(...), can be assigned; this var was computed")
+        self.graph.value[node] = demand_number(value)
+
+    @property
+    def grad(self):
+        """The gradient, a float.
+
+        Of a leaf: the sum over all `backward` calls since the last `zero_grad`. Of a computed var: its adjoint in the
+        last `backward` or transform of this thread. It can be assigned.
+        """
+        cdef int node = checked_node(self)
+        cdef Graph g = self.graph
+        if g.op[node] == LEAF:
+            return g.slope0[node]
+        return g.adjoint[node] if g.adjoint is not None and node < g.adjoint.shape[0] else 0.0
+
+    @grad.setter
+    def grad(self, value):
+        cdef int node = checked_node(self)
+        cdef Graph g = self.graph
+        cdef double gradient = demand_number(value)
+        if g.op[node] == LEAF:
+            g.slope0[node] = gradient
+            return
+        g.provide_adjoints()
+        g.adjoint[node] = gradient
+        g.touched[node >> BLOCK_BITS] = 1
+
+    def zero_grad(self):
+        """Set the gradient to zero."""
+        self.grad = 0.0
+
+    def backward(self, gradient=1.0):
+        """Add the derivative of this var in each leaf to the leaf's `grad`.
+
+        Parameters
+        ----------
+        gradient : float, default 1.0
+            Derivative of the final output in this var, by which all are multiplied.
+
+        Raises
+        ------
+        TracingError
+            Inside a function that `wengert.grad` or a relative is differentiating, if this var depends on its inputs:
+            the gradients would be numbers without derivatives. Or if the var belongs to another thread.
+
+        Notes
+        -----
+        Zero is strong: a slope or an adjoint of exactly zero hands on zero, also to an infinite or NaN slope, so the
+        branch that `where` did not take gets an exact zero.
+
+        Examples
+        --------
+        >>> a, b = wg.Var(2.0), wg.Var(3.0)
+        >>> (a * b + a).backward()
+        >>> a.grad, b.grad
+        (4.0, 2.0)
+        """
+        check_thread(self.graph)
+        if self.graph.open_transforms:
+            forbid_inputs(self, [])
+        self.graph.sweep(node_of(self), demand_number(gradient), True)
+
+    @property
+    def node(self):
+        """Number of the var's node in ``graph``. It may change whenever something is recorded."""
+        return checked_node(self)
+
+    # ---- arithmetic ----
+
+    def __add__(left, right):
+        return arithmetic(ADD, eager_add, left, right)
+
+    def __sub__(left, right):
+        return arithmetic(SUB, eager_sub, left, right)
+
+    def __mul__(left, right):
+        return arithmetic(MUL, eager_mul, left, right)
+
+    def __truediv__(left, right):
+        return arithmetic(DIV, eager_div, left, right)
+
+    def __mod__(left, right):
+        return arithmetic(MOD, eager[MOD], left, right)
+
+    def __floordiv__(left, right):
+        # As Python divides floats: exact multiples stay exact, where floor(1 / 0.1) is 10 and 1 // 0.1 is 9.
+        remainder = left % right
+        return record1(ROUND, (left - remainder) / right)
+
+    def __divmod__(left, right):
+        return left // right, left % right
+
+    def __pow__(base, exponent, modulus):
+        if modulus is not None:
+            raise TracingError("pow() of a var takes no modulus")
+        if type(exponent) is int or type(exponent) is float:
+            if exponent == 2:
+                return apply(SQUARE, eager_square, <Var>base)
+        return arithmetic(POW, eager[POW], base, exponent)
+
+    def __and__(left, right):
+        return arithmetic(LOGICAL_AND, eager_logical_and, left, right)
+
+    def __or__(left, right):
+        return arithmetic(LOGICAL_OR, eager_logical_or, left, right)
+
+    def __invert__(self):
+        return apply(LOGICAL_NOT, eager_logical_not, self)
+
+    def __neg__(self):
+        return apply(NEG, eager_neg, self)
+
+    def __pos__(self):
+        return self
+
+    def __abs__(self):
+        return apply(ABS, eager[ABS], self)
+
+    def __round__(self, ndigits=None):
+        return record1(ROUND, self) if ndigits is None else record1(ROUND, self * 10.0**ndigits) / 10.0**ndigits
+
+    def __floor__(self):
+        return record1(FLOOR, self)
+
+    def __ceil__(self):
+        return record1(CEIL, self)
+
+    # ---- comparison ----
+
+    def __lt__(self, other):
+        return arithmetic(LT, eager_lt, self, other)
+
+    def __le__(self, other):
+        return arithmetic(LE, eager_le, self, other)
+
+    def __gt__(self, other):
+        return arithmetic(GT, eager_gt, self, other)
+
+    def __ge__(self, other):
+        return arithmetic(GE, eager_ge, self, other)
+
+    def __eq__(self, other):
+        if other is None or isinstance(other, (str, bytes)):
+            return NotImplemented
+        return arithmetic(EQ, eager_eq, self, other)
+
+    def __ne__(self, other):
+        if other is None or isinstance(other, (str, bytes)):
+            return NotImplemented
+        return arithmetic(NE, eager_ne, self, other)
+
+    def __hash__(self):
+        # Vars lie at multiples of 16 bytes.
+        return <Py_hash_t>(<size_t><void*>self >> 4)
+
+    def __bool__(self):
+        return self.data != 0.0
+
+    # ---- conversion ----
+
+    def __float__(self):
+        raise_conversion("float")
+
+    def __int__(self):
+        raise_conversion("int")
+
+    def __index__(self):
+        raise_conversion("int")
+
+    def __complex__(self):
+        raise_conversion("complex")
+
+    def __array__(self, dtype=None, copy=None):
+        raise TracingError("an array of vars would lose their derivatives; keep vars in a list, or take v.data")
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        from wengert._core import functions
+        if method != "__call__" or kwargs or ufunc not in UFUNCS:
+            how = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "")
+            raise TracingError(f"{how} has no derivative rule here" + (" with keyword arguments" if kwargs else ""))
+        return getattr(functions, UFUNCS[ufunc])(*inputs)
+
+    def __repr__(self):
+        return f"Var(data={self.data!r}, grad={self.grad!r})"
+
+    def __copy__(self):
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo):
+        function, arguments = self.__reduce__()
+        return function(*arguments)
+
+    def __reduce__(self):
+        if self.graph is not None and self.graph.op[checked_node(self)] != LEAF:
+            raise TracingError("a copy of a computed var would lose its derivative; copy the leaves, or use Var(v.data)")
+        return Var, (self.data,)
+
+    # ---- the names that micrograd gave these things ----
+
+    @property
+    def _prev(self):
+        """The vars that this one was computed from, a set; constant operands are not vars."""
+        cdef Graph g = self.graph
+        pending, found = [checked_node(self)], []
+        while pending:
+            node = pending.pop()
+            for argument in (g.arg0[<int>node], g.arg1[<int>node]):
+                if argument and g.op[<int>argument] == PAIR:
+                    pending.append(argument)
+                elif argument:
+                    found.append(var_at(g, argument))
+        return set(found)
+
+    @property
+    def _op(self):
+        """What computed this var: Python's operator if there is one, else the op's name; empty for a leaf."""
+        row = OPS.get(NAMES[self.graph.op[checked_node(self)]])
+        return (row.infix or row.name) if row else ""
+
+    def relu(self):
+        """Same as ``wengert.relu(self)``."""
+        return record1(RELU, self)
+
+    def tanh(self):
+        """Same as ``wengert.tanh(self)``."""
+        return record1(TANH, self)
+
+    def exp(self):
+        """Same as ``wengert.exp(self)``."""
+        return record1(EXP, self)
+
+    def log(self):
+        """Same as ``wengert.log(self)``."""
+        return record1(LOG, self)
+
+
+cdef object raise_conversion(str kind):
+    raise TracingError(
+        f"{kind}(var) would lose the derivative; use var.data for the number, and wengert.exp, wengert.sin, ... in "
+        "place of the functions of math"
+    )
+
+
+cdef Var var_at(Graph g, int node):
+    """The live var of a node, or a new one."""
+    if g.place_of[node] >= 0:
+        return <Var>g.places[g.place_of[node]].var
+    return wrap(g, node)
+
+
+# ---- for the transforms ----
+
+cdef int forbid_inputs(Var output, list own) except -1:
+    """Refuse a derivative that would drop the dependence on the inputs of an enclosing transform."""
+    cdef Graph g = output.graph
+    reached = np.asarray(g.reached_from(np.array([node_of(output)], np.int32)))
+    inputs = set(np.flatnonzero(reached & (g.array("op")[: g.n_nodes] == INPUT)))
+    if inputs - {node_of(v) for v in own}:
+        raise TracingError(
+            "this derivative depends on the inputs of an enclosing grad, jacobian or value_and_grad, whose derivative "
+            "would be lost: derivatives of derivatives are not supported yet"
+        )
+    return 0
+
+
+def open_inputs(list numbers):
+    """Record the inputs of a function under transformation: a list of vars. Pair every call with `close_inputs`."""
+    cdef Graph g = own_graph()
+    cdef list inputs = []
+    cdef double value
+    for number in numbers:
+        if type(number) is Var:
+            raise TracingError(
+                "this function takes numbers, but got a Var: pass v.data, and note that derivatives of derivatives are "
+                "not supported yet"
+            )
+        value = demand_number(number)
+        reserve(g)
+        inputs.append(wrap(g, append(g, INPUT, 0, 0, value, 0.0, 0.0)))
+    g.open_transforms += 1
+    return inputs
+
+
+def close_inputs():
+    """The function under transformation has returned or failed."""
+    cdef Graph g = own_graph()
+    g.open_transforms -= 1
+
+
+def derivatives(Var output, list inputs):
+    """Derivatives of an output in each of the inputs, a list of floats. No leaf's `grad` changes."""
+    cdef Graph g = output.graph
+    cdef Var v
+    check_thread(g)
+    if g.open_transforms > 1:
+        forbid_inputs(output, inputs)
+    g.sweep(node_of(output), 1.0, False)
+    return [g.adjoint[node_of(v)] for v in inputs]

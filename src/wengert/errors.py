@@ -1,0 +1,23 @@
+"""What can go wrong, by type?"""
+
+from __future__ import annotations
+
+
+class WengertError(Exception):
+    """Base of every error that wengert raises itself."""
+
+
+class TracingError(WengertError, TypeError):
+    """A var was used in a way that would lose its derivative, or something that is no number was used as one."""
+
+
+class ShapeError(WengertError, ValueError):
+    """An array has a shape that does not fit."""
+
+
+class NonFiniteError(WengertError, FloatingPointError):
+    """A number that must be finite is not."""
+
+
+class ProgramFormatError(WengertError, ValueError):
+    """A saved program is damaged or of an unknown version."""

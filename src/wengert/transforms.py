@@ -1,0 +1,180 @@
+"""How does a plain function become its derivative?
+
+The inputs are recorded as fresh nodes, the function runs on them as it is, and one sweep per output gives the
+derivatives. Whatever Python the function contains (``if``, ``for``, ``while``, recursion) just runs.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from wengert._core.var import Var, close_inputs, derivatives, open_inputs
+from wengert.errors import TracingError
+from wengert.nests import flatten
+
+ArgNums = int | Sequence[int]
+
+
+def grad(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
+    """Gradient of a function that returns one number.
+
+    Parameters
+    ----------
+    f : callable
+        Takes floats or nests (list, tuple, dict, ...) of floats in the arguments that `argnums` names, and anything in
+        the others. Returns one number.
+    argnums : int or sequence of int, default 0
+        Positions of the arguments to differentiate in; negative ones count from the end.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`. Returns the derivative in each float of the argument, in a nest of the same form;
+        a tuple of these if `argnums` is a sequence.
+
+    Raises
+    ------
+    TracingError
+        If an argument holds something that is no real number, `f` returns something that is not one number, or this is
+        a derivative of a derivative (not supported yet).
+
+    See Also
+    --------
+    value_and_grad : Gives the value too, at no extra cost.
+    jacobian : For functions that return several numbers.
+
+    Examples
+    --------
+    >>> def f(p, scale):
+    ...     return scale * (p["a"] ** 2 + p["b"])
+    >>> wg.grad(f)({"a": 3.0, "b": 1.0}, 10.0)
+    {'a': 60.0, 'b': 10.0}
+    """
+    both = value_and_grad(f, argnums)
+
+    @functools.wraps(f, assigned=("__doc__",))
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        return both(*args, **kwargs)[1]
+
+    return gradient
+
+
+def value_and_grad(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
+    """Value and gradient of a function that returns one number.
+
+    Parameters
+    ----------
+    f : callable
+        As for `grad`.
+    argnums : int or sequence of int, default 0
+        As for `grad`.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`. Returns ``(value, gradient)``: a float, and what `grad` gives.
+
+    Raises
+    ------
+    TracingError
+        As for `grad`.
+
+    Examples
+    --------
+    >>> wg.value_and_grad(lambda x, y: x * y**2, argnums=(0, 1))(2.0, 3.0)
+    (18.0, (9.0, 12.0))
+    """
+
+    @functools.wraps(f, assigned=("__doc__",))
+    def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[float, Any]:
+        leaves, rebuild = flatten(chosen(args, argnums))
+        inputs = open_inputs(leaves)
+        try:
+            output = f(*replaced(args, argnums, rebuild(inputs)), **kwargs)
+            return number(output), rebuild(gradient_of(output, inputs))
+        finally:
+            close_inputs()
+
+    return value_and_gradient
+
+
+def jacobian(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
+    """All derivatives of a function that returns a nest of numbers.
+
+    Parameters
+    ----------
+    f : callable
+        Takes arguments as for `grad`. Returns a number or a nest of numbers.
+    argnums : int or sequence of int, default 0
+        As for `grad`.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`. Returns the nest that `f` returns with every number replaced by its gradient: for a
+        list in and a list out, the list of the Jacobian's rows.
+
+    Raises
+    ------
+    TracingError
+        As for `grad`.
+
+    Examples
+    --------
+    >>> wg.jacobian(lambda v: [v[0] * v[1], v[0] + 3.0 * v[1]])([2.0, 5.0])
+    [[5.0, 2.0], [1.0, 3.0]]
+    """
+
+    @functools.wraps(f, assigned=("__doc__",))
+    def rows(*args: Any, **kwargs: Any) -> Any:
+        leaves, rebuild = flatten(chosen(args, argnums))
+        inputs = open_inputs(leaves)
+        try:
+            outputs, rebuild_outputs = flatten(f(*replaced(args, argnums, rebuild(inputs)), **kwargs))
+            for output in outputs:
+                number(output)
+            return rebuild_outputs([rebuild(gradient_of(output, inputs)) for output in outputs])
+        finally:
+            close_inputs()
+
+    return rows
+
+
+def number(output: Any) -> float:
+    """Value of an output; what is no var is a constant."""
+    if type(output) is Var:
+        return output.data
+    if isinstance(output, Real | np.bool_):
+        return float(output)
+    advice = "; for several numbers take wengert.jacobian" if isinstance(output, list | tuple | dict) else ""
+    raise TracingError(f"the function must return real numbers, but it returned {type(output).__name__}{advice}")
+
+
+def gradient_of(output: Any, inputs: list[Var]) -> list[float]:
+    """Derivatives of an output in the inputs; zeros if it is a constant."""
+    return derivatives(output, inputs) if type(output) is Var else [0.0] * len(inputs)
+
+
+def chosen(args: tuple[Any, ...], argnums: ArgNums) -> Any:
+    """The argument that an int names, or the tuple of those that a sequence names."""
+    try:
+        return args[argnums] if isinstance(argnums, int) else tuple([args[k] for k in argnums])
+    except IndexError:
+        message = f"argnums={argnums!r} asks for more than the {len(args)} positional arguments of the call"
+        raise TracingError(message) from None
+
+
+def replaced(args: tuple[Any, ...], argnums: ArgNums, new: Any) -> list[Any]:
+    """The arguments with new ones in the places that `chosen` reads."""
+    result = list(args)
+    if isinstance(argnums, int):
+        result[argnums] = new
+    else:
+        for k, one in zip(argnums, new, strict=True):
+            result[k] = one
+    return result
