@@ -8,6 +8,7 @@ gives its coefficients, constant first.  Run `python tools/fit_vmath.py` to rewr
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,7 +55,11 @@ def text_of(fit: Fit) -> str:
     """The C array of one fit, with the largest error of the fit on its interval."""
     coefficients, error = mp.chebyfit(fit.function, list(fit.interval), fit.terms, error=True)
     numbers = ", ".join(float(c).hex() for c in reversed(coefficients))
-    return f"/* {fit.why}; fit error {mp.nstr(error, 2)} */\nstatic const double {fit.name}[{fit.terms}] = {{{numbers}}};\n"
+    body = textwrap.fill(numbers, 116, initial_indent="    ", subsequent_indent="    ")
+    return (
+        f"/* {fit.why}; fit error {mp.nstr(error, 2)} */\n"
+        f"static const double {fit.name}[{fit.terms}] = {{\n{body}}};\n"
+    )
 
 
 def generate() -> str:

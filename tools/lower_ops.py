@@ -88,8 +88,8 @@ def kernels() -> str:
     lines = [
         f"# {NOTE}",
         "#",
-        "# `value_*` and `slope*_*` are the formulas of the table; an eager kernel writes the value of one node, then its",
-        "# slopes.",
+        "# `value_*` and `slope*_*` are the formulas of the table; an eager kernel writes the value of one node, then",
+        "# its slopes.",
         "",
         "from wengert._core.codes cimport *",
         "",
@@ -109,7 +109,8 @@ def kernels() -> str:
         arguments = [f"x[{k}]" for k in range(len(slopes))]
         lines += ["", f"cdef inline void eager_{name}(const double* x, double* out) noexcept nogil:"]
         lines += [f"    out[0] = value_{name}({', '.join(arguments)})"]
-        lines += [f"    out[{k + 1}] = slope{k}_{name}({', '.join([*arguments, 'out[0]'])})" for k in range(len(slopes))]
+        given = ", ".join([*arguments, "out[0]"])
+        lines += [f"    out[{k + 1}] = slope{k}_{name}({given})" for k in range(len(slopes))]
         lines += [""]
     lines += ["", "cdef inline void fill_table(eager_t* eager) noexcept nogil:"]
     lines += [f"    eager[{name.upper()}] = eager_{name}" for name in table]
@@ -118,17 +119,15 @@ def kernels() -> str:
 
 def codes() -> str:
     lines = [f"# {NOTE}", "", "cdef enum:"]
-    names = [*ops.NODES_WITHOUT_OP, *ops.OPS]
-    lines += [f"    {name.upper()} = {code}" for code, name in enumerate(names)]
-    return "\n".join([*lines, f"    N_CODES = {len(names)}"]) + "\n"
+    nodes = [*ops.NODES_WITHOUT_OP, *ops.OPS]
+    lines += [f"    {name.upper()} = {code}" for code, name in enumerate(nodes)]
+    return "\n".join([*lines, f"    N_CODES = {len(nodes)}"]) + "\n"
 
 
 def docstring(row: ops.Op) -> str:
     """The numpydoc text of one function, from the table alone."""
-    parameters = [
-        f"{name} : float or Var" + (f", default {row.defaults[k - row.arity]}" if k >= row.arity - len(row.defaults) else "")
-        for k, name in enumerate(row.arguments)
-    ]
+    defaults = [""] * (row.arity - len(row.defaults)) + [f", default {value}" for value in row.defaults]
+    parameters = [f"{name} : float or Var{default}" for name, default in zip(row.arguments, defaults, strict=True)]
     notes = [
         f"Real for {name} in [{low}, {high}], NaN outside."
         for name, (low, high) in zip(row.arguments, row.domain, strict=True)
@@ -144,6 +143,11 @@ def docstring(row: ops.Op) -> str:
     return "\n".join(f"    {line}".rstrip() for line in parts).lstrip()
 
 
+def names() -> list[str]:
+    """The lines of `__all__`."""
+    return ["__all__ = [", *(f'    "{name}",' for name in sorted(ops.OPS)), "]"]
+
+
 def functions() -> str:
     """The Python function of each op."""
     lines = [
@@ -152,7 +156,7 @@ def functions() -> str:
         "from wengert._core.codes cimport *",
         "from wengert._core.var cimport record1, record2, record3",
         "",
-        f"__all__ = {list(ops.OPS)!r}",
+        *names(),
     ]
     for row in ops.OPS.values():
         defaults = [""] * (row.arity - len(row.defaults)) + [f"={value}" for value in row.defaults]
@@ -164,15 +168,28 @@ def functions() -> str:
 
 def stubs() -> str:
     """The types of these functions: numbers in, a float out; a var in, a var out."""
-    lines = [f"# {NOTE}", "from typing import overload", "", "from wengert._core.var import Number, Var", ""]
-    lines += [f"__all__ = {list(ops.OPS)!r}"]
+    lines = [
+        f"# {NOTE}",
+        "# ruff: noqa: A001  (the ops are called what Python and NumPy call them)",
+        "from typing import Any, overload",
+        "",
+        "import numpy as np",
+        "",
+        "from wengert._core.var import Var",
+        "",
+        *names(),
+        "",
+        "_Number = float | np.floating[Any] | np.integer[Any] | np.bool_",
+        "",
+    ]
     for row in ops.OPS.values():
         optional = [""] * (row.arity - len(row.defaults)) + [" = ..."] * len(row.defaults)
-        for kind, result in (("Number", "float"), ("Number | Var", "Var")):
+        for kind, result in (("_Number", "float"), ("_Number | Var", "Var")):
             parameters = ", ".join(
                 f"{name}: {kind}{default}" for name, default in zip(row.arguments, optional, strict=True)
             )
-            lines += ["@overload", f"def {row.name}({parameters}) -> {result}: ..."]
+            ignore = "  # type: ignore[overload-overlap]" if result == "float" else ""
+            lines += ["@overload", f"def {row.name}({parameters}) -> {result}: ...{ignore}"]
     return "\n".join(lines) + "\n"
 
 

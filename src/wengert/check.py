@@ -70,10 +70,10 @@ def check_grad(f: Callable[..., Any], *args: Any, argnums: ArgNums | None = None
     error = np.where((ours == expected) | (np.isnan(ours) & np.isnan(expected)), 0.0, np.abs(ours - expected))
     error = np.where(np.isnan(error), np.inf, error)
     if np.any(error > allowed):
-        row, column = np.unravel_index(np.argmax(error / np.maximum(allowed, np.finfo(float).tiny)), error.shape)
+        row, column = divmod(int(np.argmax(error / np.maximum(allowed, np.finfo(float).tiny))), len(point))
         raise WengertError(
             f"wrong derivative of output {row} in input {column} (counted through the flattened arguments): got "
-            f"{ours[row, column]!r}, expected {expected[row, column]!r} within {allowed[row, column]:.1e}, "
+            f"{float(ours[row, column])!r}, expected {float(expected[row, column])!r} within {allowed[row, column]:.1e}, "
             f"at the inputs {[float(x) for x in point]}"
         )
     return float(np.max(error / np.maximum(np.abs(expected), 1.0), initial=0.0))

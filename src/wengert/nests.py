@@ -11,12 +11,10 @@ from typing import Any
 
 import optree
 
-from wengert._core.var import Var
+from wengert._core.var import holds_only_numbers
 
 Rebuild = Callable[[list[Any]], Any]
 """Puts a nest together from its leaves."""
-
-SIMPLE = {float, int, Var}
 
 
 def the_only(leaves: list[Any]) -> Any:
@@ -35,9 +33,9 @@ def flatten(nest: Any) -> tuple[list[Any], Rebuild]:
     ([3.0, 1.0, 2.0], {'b': [20, 30], 'a': 10})
     """
     kind = type(nest)
-    if kind in SIMPLE:
-        return [nest], the_only
-    if (kind is list or kind is tuple) and SIMPLE.issuperset(map(type, nest)):
+    if (kind is list or kind is tuple) and holds_only_numbers(nest):
         return list(nest), kind
+    if holds_only_numbers((nest,)):
+        return [nest], the_only
     leaves, form = optree.tree_flatten(nest, none_is_leaf=True)
     return leaves, form.unflatten

@@ -96,7 +96,9 @@ def value_and_grad(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[...,
         inputs = open_inputs(leaves)
         try:
             output = f(*replaced(args, argnums, rebuild(inputs)), **kwargs)
-            return number(output), rebuild(gradient_of(output, inputs))
+            if type(output) is Var:
+                return output.data, rebuild(derivatives(output, inputs))
+            return number(output), rebuild([0.0] * len(inputs))
         finally:
             close_inputs()
 
@@ -131,33 +133,32 @@ def jacobian(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
     """
 
     @functools.wraps(f, assigned=("__doc__",))
-    def rows(*args: Any, **kwargs: Any) -> Any:
+    def matrix(*args: Any, **kwargs: Any) -> Any:
         leaves, rebuild = flatten(chosen(args, argnums))
         inputs = open_inputs(leaves)
         try:
             outputs, rebuild_outputs = flatten(f(*replaced(args, argnums, rebuild(inputs)), **kwargs))
-            for output in outputs:
-                number(output)
-            return rebuild_outputs([rebuild(gradient_of(output, inputs)) for output in outputs])
+            return rebuild_outputs([rebuild(row(output, inputs)) for output in outputs])
         finally:
             close_inputs()
 
-    return rows
+    return matrix
 
 
-def number(output: Any) -> float:
-    """Value of an output; what is no var is a constant."""
-    if type(output) is Var:
-        return output.data
-    if isinstance(output, Real | np.bool_):
-        return float(output)
-    advice = "; for several numbers take wengert.jacobian" if isinstance(output, list | tuple | dict) else ""
-    raise TracingError(f"the function must return real numbers, but it returned {type(output).__name__}{advice}")
+def number(constant: Any) -> float:
+    """Value of an output that does not depend on the inputs."""
+    if isinstance(constant, Real | np.bool_):
+        return float(constant)
+    advice = "; for several numbers take wengert.jacobian" if isinstance(constant, list | tuple | dict) else ""
+    raise TracingError(f"the function must return real numbers, but it returned {type(constant).__name__}{advice}")
 
 
-def gradient_of(output: Any, inputs: list[Var]) -> list[float]:
+def row(output: Any, inputs: list[Var]) -> list[float]:
     """Derivatives of an output in the inputs; zeros if it is a constant."""
-    return derivatives(output, inputs) if type(output) is Var else [0.0] * len(inputs)
+    if type(output) is Var:
+        return derivatives(output, inputs)
+    number(output)
+    return [0.0] * len(inputs)
 
 
 def chosen(args: tuple[Any, ...], argnums: ArgNums) -> Any:

@@ -3,7 +3,68 @@
 from wengert._core.codes cimport *
 from wengert._core.var cimport record1, record2, record3
 
-__all__ = ['add', 'sub', 'mul', 'div', 'neg', 'pow', 'mod', 'square', 'reciprocal', 'sqrt', 'cbrt', 'hypot', 'exp', 'exp2', 'expm1', 'log', 'log2', 'log10', 'log1p', 'logaddexp', 'sin', 'cos', 'tan', 'asin', 'acos', 'atan', 'atan2', 'sinh', 'cosh', 'tanh', 'asinh', 'acosh', 'atanh', 'sigmoid', 'softplus', 'relu', 'leaky_relu', 'elu', 'gelu', 'silu', 'erf', 'erfc', 'abs', 'sign', 'floor', 'ceil', 'round', 'min', 'max', 'where', 'stop_gradient', 'lt', 'le', 'gt', 'ge', 'eq', 'ne', 'logical_and', 'logical_or', 'logical_not']
+__all__ = [
+    "abs",
+    "acos",
+    "acosh",
+    "add",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "cbrt",
+    "ceil",
+    "cos",
+    "cosh",
+    "div",
+    "elu",
+    "eq",
+    "erf",
+    "erfc",
+    "exp",
+    "exp2",
+    "expm1",
+    "floor",
+    "ge",
+    "gelu",
+    "gt",
+    "hypot",
+    "le",
+    "leaky_relu",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "logaddexp",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "lt",
+    "max",
+    "min",
+    "mod",
+    "mul",
+    "ne",
+    "neg",
+    "pow",
+    "reciprocal",
+    "relu",
+    "round",
+    "sigmoid",
+    "sign",
+    "silu",
+    "sin",
+    "sinh",
+    "softplus",
+    "sqrt",
+    "square",
+    "stop_gradient",
+    "sub",
+    "tan",
+    "tanh",
+    "where",
+]
 
 
 def add(a, b):
@@ -728,7 +789,7 @@ def atanh(x):
 
 
 def sigmoid(x):
-    """Logistic function ``1 / (1 + exp(-x))``.
+    """``1 / (1 + exp(-x))``, the logistic function.
 
     Parameters
     ----------

@@ -12,6 +12,8 @@
 #
 # A place is a slot in the registry of live vars.  Compaction renumbers nodes but never moves a place.
 
+from cpython.pythread cimport PyThread_get_thread_ident
+
 from wengert._core.codes cimport LEAF, NONE
 
 cdef enum:
@@ -27,7 +29,7 @@ cdef class Graph:
     cdef int[::1] op, arg0, arg1
     cdef double[::1] value, slope0, slope1
     cdef int[::1] place_of  # of each node: the place of its var, or -1
-    cdef double[::1] adjoint  # as long as the nodes were at the last sweep; zero in blocks that are not touched
+    cdef double[::1] adjoint  # None before the first sweep; zero in blocks that are not touched
     cdef unsigned char[::1] touched  # of each block of nodes: may an adjoint in it differ from zero?
     cdef place_t* places
     cdef int free_place, n_places
@@ -40,13 +42,24 @@ cdef class Graph:
     # All of these may raise MemoryError, and then leave the graph as it was.
     cdef int set_capacity(self, int capacity) except -1
     cdef int make_room(self) except -1
-    cdef int compact(self, const unsigned char[::1] reached) except -1
+    cdef int keep(self, const unsigned char[::1] reached, int n_reached) except -1
+    cdef int move_together(self, const unsigned char[::1] reached) except -1
     cdef int more_places(self) except -1
     cdef int[::1] live_nodes(self)
     cdef unsigned char[::1] reached_from(self, const int[::1] outputs)
     cdef int provide_adjoints(self) except -1
     cdef int sweep(self, int output, double seed, bint into_leaves) except -1
     cdef object array(self, str name)
+
+
+cdef int refuse_graph(Graph g) except -1
+
+
+cdef inline int check_owner(Graph g) except -1:
+    """Only the thread that made a graph may record or sweep in it; None is the graph of a var without a value."""
+    if g is None or g.thread != PyThread_get_thread_ident():
+        refuse_graph(g)
+    return 0
 
 
 cdef inline int append(Graph g, int op, int arg0, int arg1, double value, double slope0, double slope1) noexcept nogil:

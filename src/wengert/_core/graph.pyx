@@ -4,7 +4,6 @@ The buffers grow by doubling; when they are full and less than half of the nodes
 the others are dropped in place, so the cost per recorded node is constant and a training loop does not grow.
 """
 
-cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.pythread cimport PyThread_get_thread_ident
 from libc.limits cimport INT_MAX
@@ -43,6 +42,8 @@ cdef class Graph:
     def __cinit__(self):
         self.thread = PyThread_get_thread_ident()
         self.free_place = -1
+        self.adjoint = None
+        self.touched = None
         self.set_capacity(FIRST_CAPACITY)
         self.n_nodes = 0
         append(self, NONE, 0, 0, 0.0, 0.0, 0.0)
@@ -67,6 +68,8 @@ cdef class Graph:
         self.place_of = fresh["place_of"]
         self.n_capacity = capacity
         self.viewed = False
+        if self.adjoint is not None:
+            self.provide_adjoints()
         return 0
 
     cdef int make_room(self) except -1:
@@ -74,15 +77,45 @@ cdef class Graph:
         reached = self.reached_from(self.live_nodes())
         cdef int n_reached = np.count_nonzero(reached)
         if 2 * n_reached < self.n_capacity:
-            if self.viewed:
-                self.set_capacity(self.n_capacity)
-            self.compact(reached)
-            return 0
+            return self.keep(reached, n_reached)
         if self.n_capacity > INT_MAX // 2:
             raise MemoryError("a graph holds at most 2**31 nodes; drop vars you no longer need, or compute in parts")
         return self.set_capacity(2 * self.n_capacity)
 
-    cdef int compact(self, const unsigned char[::1] reached) except -1:
+    def compact(self):
+        """Drop the nodes that no live var needs, and give their memory back.
+
+        It happens by itself when the buffers are full; after one very large graph it can be worth a call.
+
+        Examples
+        --------
+        >>> graph = wg.current_graph()
+        >>> graph.compact()
+        >>> before = len(graph)
+        >>> total = sum(wg.Var(1.0) for _ in range(1000))
+        >>> del total
+        >>> graph.compact()
+        >>> len(graph) == before
+        True
+        """
+        cdef int n_reached
+        check_owner(self)
+        reached = self.reached_from(self.live_nodes())
+        n_reached = np.count_nonzero(reached)
+        self.keep(reached, n_reached)
+        while self.n_capacity > FIRST_CAPACITY and 2 * self.n_nodes < self.n_capacity:
+            self.set_capacity(self.n_capacity // 2)
+
+    cdef int keep(self, const unsigned char[::1] reached, int n_reached) except -1:
+        """Drop all other nodes. After a much larger graph, let the buffers shrink step by step."""
+        if self.viewed:
+            self.set_capacity(self.n_capacity)
+        self.move_together(reached)
+        if self.n_capacity > FIRST_CAPACITY and 8 * n_reached < self.n_capacity:
+            self.set_capacity(self.n_capacity // 2)
+        return 0
+
+    cdef int move_together(self, const unsigned char[::1] reached) except -1:
         """Move the reached nodes together, in order, and renumber their arguments and places."""
         cdef int[::1] renumbered = np.zeros(self.n_nodes, np.int32)
         cdef int node, kept = 1
@@ -182,11 +215,15 @@ cdef class Graph:
     # ---- backward ----
 
     cdef int provide_adjoints(self) except -1:
-        """Make the adjoints at least as long as the nodes; growing forgets those of the last sweep."""
-        cdef int n_blocks
-        if self.adjoint is None or self.adjoint.shape[0] < self.n_nodes:
-            n_blocks = (self.n_capacity >> BLOCK_BITS) + 1
+        """Give the adjoints whole blocks for all nodes that fit."""
+        cdef int n_blocks = (self.n_capacity >> BLOCK_BITS) + 1
+        cdef int n_old
+        if self.adjoint is None or self.touched.shape[0] != n_blocks:
             adjoint, touched = np.zeros(n_blocks << BLOCK_BITS), np.zeros(n_blocks, np.uint8)
+            if self.adjoint is not None:
+                n_old = min(self.n_nodes, <int>self.adjoint.shape[0])
+                adjoint[:n_old] = self.adjoint[:n_old]
+                touched[:] = 1
             self.adjoint, self.touched = adjoint, touched
         return 0
 
@@ -234,6 +271,13 @@ cdef class Graph:
 
     def __repr__(self):
         return f"<Graph of {self.n_nodes - 1} nodes>"
+
+
+cdef int refuse_graph(Graph g) except -1:
+    """Say why a var cannot be used here."""
+    if g is None:
+        raise TracingError("this var was made without a value; make it with Var(3.0)")
+    raise TracingError("this var belongs to the graph of another thread; take its number over with Var(v.data)")
 
 
 cdef void sweep_blocks(const int[::1] op, const int[::1] arg0, const int[::1] arg1, double[::1] slope0,

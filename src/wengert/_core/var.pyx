@@ -21,7 +21,7 @@ import numpy as np
 
 from wengert._core.builds import kernels
 from wengert._core.codes cimport INPUT, LEAF, PAIR
-from wengert._core.graph cimport BLOCK_BITS, Graph, append, hold, release, reserve
+from wengert._core.graph cimport BLOCK_BITS, Graph, append, check_owner, hold, refuse_graph, release, reserve
 from wengert.errors import ShapeError, TracingError
 from wengert.ops import NODES_WITHOUT_OP, OPS
 
@@ -59,18 +59,6 @@ def current_graph():
     True
     """
     return own_graph()
-
-
-cdef object refuse_graph(Graph g):
-    if g is None:
-        raise TracingError("this var was made without a value; make it with Var(3.0)")
-    raise TracingError("this var belongs to the graph of another thread; take its number over with Var(v.data)")
-
-
-cdef inline int check_thread(Graph g) except -1:
-    if g is None or g.thread != PyThread_get_thread_ident():
-        refuse_graph(g)
-    return 0
 
 
 cdef inline int check_same(Graph g, Graph other) except -1:
@@ -143,7 +131,7 @@ cdef inline object arithmetic(int op, eager_t kernel, object left, object right)
     cdef Graph g
     if type(left) is Var:
         g = (<Var>left).graph
-        check_thread(g)
+        check_owner(g)
         if type(right) is Var:
             check_same(g, (<Var>right).graph)
             reserve(g)
@@ -159,7 +147,7 @@ cdef inline object arithmetic(int op, eager_t kernel, object left, object right)
         kernel(x, out)
         return wrap(g, append(g, op, a, 0, out[0], out[1], x[1]))
     g = (<Var>right).graph
-    check_thread(g)
+    check_owner(g)
     if not read_number(left, &x[0]):
         return NotImplemented
     reserve(g)
@@ -175,7 +163,7 @@ cdef inline object apply(int op, eager_t kernel, Var v):
     cdef double[2] out
     cdef int node
     cdef Graph g = v.graph
-    check_thread(g)
+    check_owner(g)
     reserve(g)
     node = node_of(v)
     x = g.value[node]
@@ -224,7 +212,7 @@ cdef object record3(int op, object condition, object a, object b):
         if type(argument) is Var:
             if g is None:
                 g = (<Var>argument).graph
-                check_thread(g)
+                check_owner(g)
             check_same(g, (<Var>argument).graph)
     if g is None:
         return on_numbers(op, given)
@@ -357,7 +345,7 @@ cdef class Var:
         >>> a.grad, b.grad
         (4.0, 2.0)
         """
-        check_thread(self.graph)
+        check_owner(self.graph)
         if self.graph.open_transforms:
             forbid_inputs(self, [])
         self.graph.sweep(node_of(self), demand_number(gradient), True)
@@ -565,6 +553,14 @@ cdef int forbid_inputs(Var output, list own) except -1:
     return 0
 
 
+def holds_only_numbers(items):
+    """Is every item of a sequence a Python float, int or var, hence no container?"""
+    for item in items:
+        if not (type(item) is float or type(item) is Var or type(item) is int):
+            return False
+    return True
+
+
 def open_inputs(list numbers):
     """Record the inputs of a function under transformation: a list of vars. Pair every call with `close_inputs`."""
     cdef Graph g = own_graph()
@@ -593,7 +589,7 @@ def derivatives(Var output, list inputs):
     """Derivatives of an output in each of the inputs, a list of floats. No leaf's `grad` changes."""
     cdef Graph g = output.graph
     cdef Var v
-    check_thread(g)
+    check_owner(g)
     if g.open_transforms > 1:
         forbid_inputs(output, inputs)
     g.sweep(node_of(output), 1.0, False)

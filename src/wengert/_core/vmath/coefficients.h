@@ -3,42 +3,81 @@
 #define WENGERT_VMATH_COEFFICIENTS_H
 
 /* (exp(r) - 1 - r) / r^2; fit error 1.4e-18 */
-static const double EXP_TAIL[11] = {0x1.0000000000000p-1, 0x1.5555555555557p-3, 0x1.5555555555556p-5, 0x1.11111111100dcp-7, 0x1.6c16c16c162d5p-10, 0x1.a01a01abe78f9p-13, 0x1.a01a01a6d84aap-16, 0x1.71de0232f4775p-19, 0x1.27e4db653346ep-22, 0x1.af4de6a36d4fcp-26, 0x1.1f7301a8efa5cp-29};
+static const double EXP_TAIL[11] = {
+    0x1.0000000000000p-1, 0x1.5555555555557p-3, 0x1.5555555555556p-5, 0x1.11111111100dcp-7, 0x1.6c16c16c162d5p-10,
+    0x1.a01a01abe78f9p-13, 0x1.a01a01a6d84aap-16, 0x1.71de0232f4775p-19, 0x1.27e4db653346ep-22,
+    0x1.af4de6a36d4fcp-26, 0x1.1f7301a8efa5cp-29};
 
 /* (2^r - 1 - r*ln2) / r^2; fit error 6.7e-19 */
-static const double EXP2_TAIL[11] = {0x1.ebfbdff82c58fp-3, 0x1.c6b08d704a0c2p-5, 0x1.3b2ab6fba4e78p-7, 0x1.5d87fe78a5276p-10, 0x1.430912f86bf52p-13, 0x1.ffcbfc670dcd4p-17, 0x1.62c022401b97dp-20, 0x1.b524fae627834p-24, 0x1.e4cf1cd08d4b8p-28, 0x1.e9d3fe3952179p-32, 0x1.c48f769ad2c46p-36};
+static const double EXP2_TAIL[11] = {
+    0x1.ebfbdff82c58fp-3, 0x1.c6b08d704a0c2p-5, 0x1.3b2ab6fba4e78p-7, 0x1.5d87fe78a5276p-10, 0x1.430912f86bf52p-13,
+    0x1.ffcbfc670dcd4p-17, 0x1.62c022401b97dp-20, 0x1.b524fae627834p-24, 0x1.e4cf1cd08d4b8p-28,
+    0x1.e9d3fe3952179p-32, 0x1.c48f769ad2c46p-36};
 
 /* (exp(r) - 1 - r - r^2/2 - r^3/6) / r^4; fit error 5.7e-19 */
-static const double EXP_DD_TAIL[10] = {0x1.5555555555555p-5, 0x1.1111111111111p-7, 0x1.6c16c16c167e1p-10, 0x1.a01a01a019ddcp-13, 0x1.a01a01a47adc4p-16, 0x1.71de3a57c227cp-19, 0x1.27e4e1f5246c7p-22, 0x1.ae643b4a73afbp-26, 0x1.1f66de051eb02p-29, 0x1.61a5c36a3481bp-33};
+static const double EXP_DD_TAIL[10] = {
+    0x1.5555555555555p-5, 0x1.1111111111111p-7, 0x1.6c16c16c167e1p-10, 0x1.a01a01a019ddcp-13, 0x1.a01a01a47adc4p-16,
+    0x1.71de3a57c227cp-19, 0x1.27e4e1f5246c7p-22, 0x1.ae643b4a73afbp-26, 0x1.1f66de051eb02p-29,
+    0x1.61a5c36a3481bp-33};
 
 /* (2*atanh(s)/s - 2) / z, z = s^2; fit error 3.1e-16 */
-static const double LOG_TAIL[7] = {0x1.5555555555558p-1, 0x1.99999999952d8p-2, 0x1.2492492df26cep-2, 0x1.c71c62e40b94ep-3, 0x1.7462b5152e8a6p-3, 0x1.39fe52a20dc69p-3, 0x1.2b58f4c8d5f63p-3};
+static const double LOG_TAIL[7] = {
+    0x1.5555555555558p-1, 0x1.99999999952d8p-2, 0x1.2492492df26cep-2, 0x1.c71c62e40b94ep-3, 0x1.7462b5152e8a6p-3,
+    0x1.39fe52a20dc69p-3, 0x1.2b58f4c8d5f63p-3};
 
 /* (atanh(s)/s - 1 - z/3 - z^2/5) / z^3, z = s^2; fit error 5.9e-21 */
-static const double LOG_DD_TAIL[9] = {0x1.2492492492492p-3, 0x1.c71c71c71c71ap-4, 0x1.745d1745d1f51p-4, 0x1.3b13b13a64aa7p-4, 0x1.111111882f8d9p-4, 0x1.e1e186f074361p-5, 0x1.af3cc356b2a84p-5, 0x1.8374cc8610ce7p-5, 0x1.92dedfa6e9a84p-5};
+static const double LOG_DD_TAIL[9] = {
+    0x1.2492492492492p-3, 0x1.c71c71c71c71ap-4, 0x1.745d1745d1f51p-4, 0x1.3b13b13a64aa7p-4, 0x1.111111882f8d9p-4,
+    0x1.e1e186f074361p-5, 0x1.af3cc356b2a84p-5, 0x1.8374cc8610ce7p-5, 0x1.92dedfa6e9a84p-5};
 
 /* (sinh(x)/x - 1) / z, z = x^2; fit error 3.5e-19 */
-static const double SINH_TAIL[7] = {0x1.5555555555555p-3, 0x1.11111111110fdp-7, 0x1.a01a01a01ee70p-13, 0x1.71de3a4e14f40p-19, 0x1.ae6460fae3728p-26, 0x1.611cb330c1fe8p-33, 0x1.b41232cf9950fp-41};
+static const double SINH_TAIL[7] = {
+    0x1.5555555555555p-3, 0x1.11111111110fdp-7, 0x1.a01a01a01ee70p-13, 0x1.71de3a4e14f40p-19, 0x1.ae6460fae3728p-26,
+    0x1.611cb330c1fe8p-33, 0x1.b41232cf9950fp-41};
 
 /* (sin(r)/r - 1) / z, z = r^2; fit error 2.1e-17 */
-static const double SIN_TAIL[6] = {-0x1.5555555555555p-3, 0x1.1111111110babp-7, -0x1.a01a019e81f4bp-13, 0x1.71de379452125p-19, -0x1.ae6008b321baep-26, 0x1.5e0a44fa8765ap-33};
+static const double SIN_TAIL[6] = {
+    -0x1.5555555555555p-3, 0x1.1111111110babp-7, -0x1.a01a019e81f4bp-13, 0x1.71de379452125p-19,
+    -0x1.ae6008b321baep-26, 0x1.5e0a44fa8765ap-33};
 
 /* (cos(r) - 1 + z/2) / z^2; fit error 1.3e-18 */
-static const double COS_TAIL[6] = {0x1.5555555555555p-5, -0x1.6c16c16c16963p-10, 0x1.a01a019f4dd4cp-16, -0x1.27e4fa16bdc76p-22, 0x1.1eeb67c12a0b4p-29, -0x1.907cce35dd891p-37};
+static const double COS_TAIL[6] = {
+    0x1.5555555555555p-5, -0x1.6c16c16c16963p-10, 0x1.a01a019f4dd4cp-16, -0x1.27e4fa16bdc76p-22,
+    0x1.1eeb67c12a0b4p-29, -0x1.907cce35dd891p-37};
 
 /* (atan(t)/t - 1) / z, z = t^2; fit error 3.2e-17 */
-static const double ATAN_TAIL[11] = {-0x1.5555555555555p-2, 0x1.9999999999341p-3, -0x1.24924924358fep-3, 0x1.c71c7184e2ef2p-4, -0x1.745d0b1a496d3p-4, 0x1.3b1261b89f530p-4, -0x1.10fa65570f9fep-4, 0x1.dfe50abb518e4p-5, -0x1.a09318ec93cecp-5, 0x1.414ff0b841a9cp-5, -0x1.3a03a36923274p-6};
+static const double ATAN_TAIL[11] = {
+    -0x1.5555555555555p-2, 0x1.9999999999341p-3, -0x1.24924924358fep-3, 0x1.c71c7184e2ef2p-4, -0x1.745d0b1a496d3p-4,
+    0x1.3b1261b89f530p-4, -0x1.10fa65570f9fep-4, 0x1.dfe50abb518e4p-5, -0x1.a09318ec93cecp-5, 0x1.414ff0b841a9cp-5,
+    -0x1.3a03a36923274p-6};
 
 /* erf(x)/x - 1, z = x^2; fit error 3.3e-19 */
-static const double ERF_TAIL[12] = {0x1.06eba8214db69p-3, -0x1.812746b0379e5p-2, 0x1.ce2f21a0429b5p-4, -0x1.b82ce3127b6bap-6, 0x1.565bcd0bcb23dp-8, -0x1.c02db363ca5efp-11, 0x1.f9a30fd14ed20p-14, -0x1.f4d01949bd26cp-17, 0x1.b9c0eeb9d5442p-20, -0x1.5dcef20d2ebffp-23, 0x1.e54039990b808p-27, -0x1.dc6adc0d3d3fdp-31};
+static const double ERF_TAIL[12] = {
+    0x1.06eba8214db69p-3, -0x1.812746b0379e5p-2, 0x1.ce2f21a0429b5p-4, -0x1.b82ce3127b6bap-6, 0x1.565bcd0bcb23dp-8,
+    -0x1.c02db363ca5efp-11, 0x1.f9a30fd14ed20p-14, -0x1.f4d01949bd26cp-17, 0x1.b9c0eeb9d5442p-20,
+    -0x1.5dcef20d2ebffp-23, 0x1.e54039990b808p-27, -0x1.dc6adc0d3d3fdp-31};
 
 /* log(erfc(0.875 + d)); fit error 3.1e-18 */
-static const double LOG_ERFC[21] = {-0x1.88672ea9b34dcp+0, -0x1.3711709c17b52p+1, -0x1.a730790b4c5cbp-1, -0x1.802c2794dda38p-5, 0x1.730b0ed7543abp-7, -0x1.1904a18d1d300p-9, 0x1.a515a5ff89496p-13, 0x1.f13b1a8fde950p-15, -0x1.4a0bf627ba30cp-15, 0x1.966311e32be2ap-17, -0x1.088be434d798fp-19, -0x1.b5062bc5d2761p-23, 0x1.3375a1bf50374p-22, -0x1.08c876b0f7b95p-23, 0x1.3883096f17b47p-25, -0x1.17a1eb7a224a9p-27, 0x1.801dff74968bfp-30, -0x1.8b698e82ef06ep-33, 0x1.2022e09499957p-36, -0x1.092390a87ef7cp-40, 0x1.ced5b5c7a90fep-46};
+static const double LOG_ERFC[21] = {
+    -0x1.88672ea9b34dcp+0, -0x1.3711709c17b52p+1, -0x1.a730790b4c5cbp-1, -0x1.802c2794dda38p-5,
+    0x1.730b0ed7543abp-7, -0x1.1904a18d1d300p-9, 0x1.a515a5ff89496p-13, 0x1.f13b1a8fde950p-15,
+    -0x1.4a0bf627ba30cp-15, 0x1.966311e32be2ap-17, -0x1.088be434d798fp-19, -0x1.b5062bc5d2761p-23,
+    0x1.3375a1bf50374p-22, -0x1.08c876b0f7b95p-23, 0x1.3883096f17b47p-25, -0x1.17a1eb7a224a9p-27,
+    0x1.801dff74968bfp-30, -0x1.8b698e82ef06ep-33, 0x1.2022e09499957p-36, -0x1.092390a87ef7cp-40,
+    0x1.ced5b5c7a90fep-46};
 
 /* (1 + 2x) exp(x^2) erfc(x) - 1.125 in t = (x - 4)/(x + 4); fit error 2.0e-18 */
-static const double ERFCX_TAIL[24] = {0x1.ba5916e9fd7edp-4, -0x1.1df1ad154a28fp-3, 0x1.f7f5df66fd6a7p-7, 0x1.16ecefcfa540ep-4, -0x1.9ddb23c3e8874p-4, 0x1.7fee004e112c3p-4, -0x1.0fb06dfe56142p-4, 0x1.3079edf6aa5a8p-5, -0x1.096238828c1cbp-6, 0x1.49c6727af5d87p-8, -0x1.8d4a9c3d62797p-11, -0x1.a1df1e2a70512p-13, 0x1.3be068698b9ccp-13, -0x1.9959f4cc5a01cp-16, -0x1.788ca4d342b82p-17, 0x1.7f2d5af276b00p-18, 0x1.3b713b970cad2p-22, -0x1.bb2bbabb02ec5p-21, 0x1.40eafd5947706p-24, 0x1.d8b4353ca5555p-24, -0x1.353a87be1712dp-26, -0x1.e432644b5660ap-27, 0x1.00cd8e2f991c3p-29, 0x1.5b62d008c2d94p-30};
+static const double ERFCX_TAIL[24] = {
+    0x1.ba5916e9fd7edp-4, -0x1.1df1ad154a28fp-3, 0x1.f7f5df66fd6a7p-7, 0x1.16ecefcfa540ep-4, -0x1.9ddb23c3e8874p-4,
+    0x1.7fee004e112c3p-4, -0x1.0fb06dfe56142p-4, 0x1.3079edf6aa5a8p-5, -0x1.096238828c1cbp-6, 0x1.49c6727af5d87p-8,
+    -0x1.8d4a9c3d62797p-11, -0x1.a1df1e2a70512p-13, 0x1.3be068698b9ccp-13, -0x1.9959f4cc5a01cp-16,
+    -0x1.788ca4d342b82p-17, 0x1.7f2d5af276b00p-18, 0x1.3b713b970cad2p-22, -0x1.bb2bbabb02ec5p-21,
+    0x1.40eafd5947706p-24, 0x1.d8b4353ca5555p-24, -0x1.353a87be1712dp-26, -0x1.e432644b5660ap-27,
+    0x1.00cd8e2f991c3p-29, 0x1.5b62d008c2d94p-30};
 
 /* m^(-1/3); fit error 0.0034 */
-static const double CBRT_START[6] = {0x1.6641e0f46f289p+0, -0x1.1b95f66489b81p-1, 0x1.6f05deaa8a28bp-3, -0x1.08e53b78c22d6p-5, 0x1.84e675bea17d4p-9, -0x1.c49487b5b6961p-14};
+static const double CBRT_START[6] = {
+    0x1.6641e0f46f289p+0, -0x1.1b95f66489b81p-1, 0x1.6f05deaa8a28bp-3, -0x1.08e53b78c22d6p-5, 0x1.84e675bea17d4p-9,
+    -0x1.c49487b5b6961p-14};
 
 #endif

@@ -137,7 +137,7 @@ static inline dd dd_add_loose(dd c, dd b) {
 
 /* x between low and high; a NaN in x stays.  By masks, for the reason given above vexp. */
 static inline double clamp(double x, double low, double high) {
-    uint64_t below = -(uint64_t)(x < low), above = -(uint64_t)(x > high), inside = ~(below | above);
+    uint64_t below = 0 - (uint64_t)(x < low), above = 0 - (uint64_t)(x > high), inside = ~(below | above);
     return double_of((bits_of(x) & inside) | (bits_of(low) & below) | (bits_of(high) & above));
 }
 

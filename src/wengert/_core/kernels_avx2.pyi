@@ -1,0 +1,6 @@
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+table: object
+
+def evaluate(name: str, *arguments: ArrayLike | None) -> tuple[NDArray[np.float64], ...]: ...

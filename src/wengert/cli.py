@@ -1,0 +1,86 @@
+"""What does the command `wengert` do?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import wengert
+from wengert._core import builds
+from wengert._core.cpu import supported_builds
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; gives the exit code."""
+    parser = argparse.ArgumentParser(prog="wengert", description="Automatic differentiation on the CPU.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    information = commands.add_parser("info", help="print version, build and what the processor can run")
+    information.add_argument("--json", action="store_true", help="for machines")
+    bench = commands.add_parser("bench", help="train a classifier with wengert and its peers, and compare")
+    bench.add_argument("--json", action="store_true", help="print the figures for machines")
+    bench.add_argument("--output", type=Path, metavar="FOLDER", help="write bench.json, bench.md and bench.png there")
+    bench.add_argument("--epochs", type=positive, default=5, help="passes over the data (default %(default)s)")
+    bench.add_argument("--rounds", type=positive, default=12, help="rounds of each timing (default %(default)s)")
+    options = parser.parse_args(arguments)
+    return run_info(options) if options.command == "info" else run_bench(options)
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a positive whole number, got {number}")
+    return number
+
+
+def info() -> dict[str, Any]:
+    """Version, build and processor."""
+    return {
+        "wengert": wengert.__version__,
+        "build": builds.selected,
+        "builds available": builds.available_builds(),
+        "builds this processor runs": supported_builds(),
+        "processor": platform.processor() or platform.machine(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "ops": len(wengert.ops.OPS),
+    }
+
+
+def run_info(options: argparse.Namespace) -> int:
+    facts = info()
+    if options.json:
+        print(json.dumps(facts))
+    else:
+        for name, fact in facts.items():
+            print(f"{name:<27} {', '.join(fact) if isinstance(fact, list) else fact}")
+    return 0
+
+
+def run_bench(options: argparse.Namespace) -> int:
+    try:
+        import matplotlib  # noqa: F401
+        import micrograd  # noqa: F401
+        import sklearn  # noqa: F401
+        import tqdm  # noqa: F401
+    except ImportError as missing:
+        print(f"wengert bench needs {missing.name}: pip install 'wengert[bench]'", file=sys.stderr)
+        return 2
+    from wengert.benchmarks import bench
+
+    results = bench.measure(options.epochs, options.rounds, show_progress=sys.stderr.isatty() or not options.json)
+    if options.output:
+        bench.write(results, options.output)
+    print(json.dumps(results) if options.json else bench.table(results))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

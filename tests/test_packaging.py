@@ -1,0 +1,76 @@
+"""Do the sdist and the wheel hold what they should, and does the wheel pass the suite without the source tree?"""
+
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+import every_python
+import wengert
+
+pytestmark = pytest.mark.repository
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory):
+    """The sdist of the source tree, and the wheel built from that sdist, each in an isolated environment."""
+    folder = tmp_path_factory.mktemp("dist")
+    every_python.run(sys.executable, "-m", "build", "--outdir", folder, ROOT)
+    return next(folder.glob("*.tar.gz")), next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def sdist_files(distributions):
+    with tarfile.open(distributions[0]) as archive:
+        return {PurePosixPath(*Path(item.name).parts[1:]).as_posix() for item in archive if item.isfile()}
+
+
+@pytest.fixture(scope="module")
+def wheel_files(distributions):
+    with zipfile.ZipFile(distributions[1]) as archive:
+        return {name for name in archive.namelist() if ".dist-info/" not in name}
+
+
+def test_names_carry_the_version(distributions):
+    sdist, wheel = distributions
+    assert sdist.name == f"wengert-{wengert.__version__}.tar.gz"
+    assert wheel.name.startswith(f"wengert-{wengert.__version__}-cp{sys.version_info.major}{sys.version_info.minor}-")
+
+
+def test_sdist_holds_the_source_tree(sdist_files):
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if tracked.returncode:
+        pytest.skip("the source tree is no git checkout, so there is no list to compare with")
+    assert not set(tracked.stdout.splitlines()) - sdist_files
+
+
+def test_sdist_holds_nothing_that_was_built(sdist_files):
+    assert not [name for name in sdist_files if name.endswith((".c", ".so", ".pyd", ".pyc")) or name.startswith("build/")]
+
+
+def test_wheel_holds_what_runs(wheel_files):
+    """Modules, stubs and py.typed as in the source tree, and one extension module per .pyx."""
+    installed = {"wengert": ROOT / "src/wengert", "wengert/benchmarks": ROOT / "benchmarks"}
+    expected = {
+        f"{target}/{path.relative_to(source).as_posix()}"
+        for target, source in installed.items()
+        for ending in ("*.py", "*.pyi", "py.typed")
+        for path in source.rglob(ending)
+    }
+    compiled = {name for name in wheel_files if name.endswith((".so", ".pyd"))}
+    assert wheel_files - compiled == expected
+    assert {name.split(".")[0] for name in compiled} == {
+        f"wengert/_core/{path.stem}" for path in (ROOT / "src/wengert/_core").glob("*.pyx")
+    }
+
+
+def test_suite_passes_on_the_wheel_alone(distributions, tmp_path):
+    python = every_python.install(Path(sys.executable), distributions[1], tmp_path / "environment")
+    place = every_python.run(python, "-c", "import wengert; print(wengert.__file__)", folder=tmp_path)
+    assert Path(place).is_relative_to(tmp_path)
+    assert re.search(r"[1-9]\d* passed", every_python.run_suite(python, tmp_path / "suite"))
