@@ -37,12 +37,12 @@ test-asan: build/asan/venv/installed  ## the suite under AddressSanitizer and Un
 lint: .venv/built  ## everything that can be said without running the code
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/cython-lint src
+	PATH="$(BIN):$$PATH" cython-lint src
 	$(BIN)/mypy
 	$(BIN)/stubtest --mypy-config-file pyproject.toml wengert
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
-	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/zizmor --offline --quiet --persona pedantic .github
 
 format: .venv/built  ## let ruff repair what it can
 	$(BIN)/ruff check --fix

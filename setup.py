@@ -35,7 +35,7 @@ else:
     BUILDS = {"baseline": [], "avx2": AVX2, "avx512": AVX512}
     if sys.platform == "darwin":
         # A universal Python compiles for two processors in one call, and only one of them knows these flags.
-        BUILDS = {build: [word for flag in flags for word in ("-Xarch_x86_64", flag)] for build, flags in BUILDS.items()}
+        BUILDS = {name: [word for flag in flags for word in ("-Xarch_x86_64", flag)] for name, flags in BUILDS.items()}
     if MODE in ("debug", "asan"):
         FLAGS += ["-O1", "-g", "-UNDEBUG"]
 
@@ -67,7 +67,7 @@ def extension(name: str, flags: list[str]) -> Extension:
 
 
 builds = BUILDS if X86 else {"baseline": []}
-extensions = [extension(name, []) for name in ("cpu", "graph", "var", "functions")]
+extensions = [extension(name, []) for name in ("cpu", "number", "graph", "var", "functions", "inputs")]
 extensions += [extension(f"kernels_{build}", flags) for build, flags in builds.items()]
 setup(
     ext_modules=cythonize(extensions, compiler_directives=DIRECTIVES, build_dir=FOLDER),

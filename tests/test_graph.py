@@ -5,8 +5,10 @@ import gc
 import pickle
 import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from math import nan
 
 import numpy as np
 import pytest
@@ -58,6 +60,30 @@ def test_three_arguments_are_a_pair_and_an_op():
     g, pair = y.graph, y.graph.arg1[y.node]
     assert (g.op[y.node], g.op[pair]) == (CODES["where"], CODES["pair"])
     assert (g.arg0[y.node], g.arg0[pair], g.arg1[pair]) == (c.node, a.node, b.node)
+
+
+def test_compact_gives_memory_back():
+    def record():
+        x = wg.Var(2.0)
+        z = x * 3.0
+        y = x
+        for _ in range(100_000):
+            y = y * x
+        y.backward()
+        large = x.graph.nbytes
+        del y
+        x.graph.compact()
+        z.backward()
+        return large > 4e6, x.graph.nbytes < 400_000, len(x.graph), z.data, z.grad
+
+    assert in_new_thread(record) == (True, True, 3, 6.0, 1.0)
+
+
+def test_compact_belongs_to_the_thread():
+    with ThreadPoolExecutor(1) as pool:
+        v = pool.submit(wg.Var, 1.0).result()
+        with pytest.raises(wg.TracingError, match="thread"):
+            v.graph.compact()
 
 
 def test_at_most_48_bytes_per_scalar_node():
@@ -124,19 +150,34 @@ def test_sort_refuses_what_is_no_var(output):
         wg.current_graph().sort([output])
 
 
-def test_chain_of_ten_million_nodes():
-    def chain():
-        x = wg.Var(1.0)
-        y = x
-        for _ in range(10_000_000):
-            y = y + x
-        y.backward()
-        return y.data, x.grad, y.graph.nbytes
+# ---- backward ----
 
-    value, slope, nbytes = in_new_thread(chain)
-    assert (value, slope) == (10_000_001.0, 10_000_001.0)
-    assert nbytes < 1e9
-    gc.collect()
+
+@pytest.mark.parametrize("seed", range(8))
+def test_sweep_is_the_chain_rule_over_the_buffers(seed):
+    """Also across blocks of nodes that the output does not need, with slopes of zero and with NaN."""
+    rng = random.Random(seed)
+    pool = [wg.Var(rng.uniform(-1, 1)) for _ in range(5)] + [wg.Var(nan)] * (seed % 2)
+    for _ in range(600):
+        a, b = rng.choice(pool[-40:]), rng.choice(pool)
+        pool.append(rng.choice([wg.sin(a), wg.relu(a) - b, 0.5 * a * b, wg.max(a, b), wg.where(a > b, a, b)]))
+    output = pool[-rng.randrange(1, 200)]
+    g, top = output.graph, output.node
+    expected, scale = np.zeros(len(g)), np.zeros(len(g))
+    expected[top] = scale[top] = 1.0
+    for node in range(top, 0, -1):
+        for argument, slope in ((g.arg0[node], g.slope0[node]), (g.arg1[node], g.slope1[node])):
+            if argument and slope != 0 and expected[node] != 0:  # zero is strong
+                expected[argument] += slope * expected[node]
+                scale[argument] += abs(slope) * scale[node]
+    for leaf in pool[:6]:
+        leaf.zero_grad()
+    output.backward()
+    adjoint = g.adjoint
+    np.testing.assert_array_equal(np.isnan(adjoint), np.isnan(expected))
+    assert np.all(np.nan_to_num(abs(adjoint - expected)) <= 1e-12 * np.nan_to_num(scale))
+    for leaf in pool[:5]:
+        np.testing.assert_equal(leaf.grad, adjoint[leaf.node])
 
 
 # ---- compaction ----
@@ -173,7 +214,7 @@ def test_room_of_a_dead_expression_is_used_again():
         return capacity, x.graph.capacity, len(x.graph)
 
     before, after, nodes = in_new_thread(record)
-    assert after == before
+    assert after <= before
     assert nodes <= before
 
 
@@ -255,7 +296,7 @@ def test_compaction_gives_no_adjoint_to_a_var_that_no_sweep_saw():
         capacity, fresh = x.graph.capacity, [x * 2.0 for _ in range(50)]
         del kept, y
         fill(x.graph)
-        assert x.graph.capacity == capacity
+        assert x.graph.capacity <= capacity
         return {v.grad for v in fresh}
 
     assert in_new_thread(record) == {0.0}
@@ -437,3 +478,42 @@ def test_vars_die_in_any_thread():
     y = x * 3.0
     y.backward()
     assert (y.data, x.grad) == (3.0, 1.0 * 3.0)
+
+
+# ---- large ----
+
+
+def test_small_gradients_stay_cheap_after_a_large_one():
+    def seconds_per_gradient():
+        x = wg.Var(1.0)
+        start = time.perf_counter()
+        for _ in range(200):
+            (x * x).backward()
+        return (time.perf_counter() - start) / 200
+
+    def compare():
+        before = min(seconds_per_gradient() for _ in range(5))
+        y = x = wg.Var(1.0)
+        for _ in range(2_000_000):
+            y = y + x
+        y.backward()
+        del y
+        return min(seconds_per_gradient() for _ in range(5)) / before
+
+    # A walk through all 65536 blocks takes 100 times as long as the gradient itself.
+    assert in_new_thread(compare) < 20
+
+
+def test_chain_of_ten_million_nodes():
+    def chain():
+        x = wg.Var(1.0)
+        y = x
+        for _ in range(10_000_000):
+            y = y + x
+        y.backward()
+        return y.data, x.grad, y.graph.nbytes
+
+    value, slope, nbytes = in_new_thread(chain)
+    assert (value, slope) == (10_000_001.0, 10_000_001.0)
+    assert nbytes < 1e9
+    gc.collect()

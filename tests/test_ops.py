@@ -45,6 +45,7 @@ MP = {
 # The others are made of pieces: (value, slopes) on each side of the kink, at points inside a piece.
 PIECES = {
     "mod": [((7.5, 2.0), 1.5, (1, -3)), ((-7.5, 2.0), 0.5, (1, 4)), ((7.5, -2.0), -0.5, (1, 4))],
+    "floordiv": [((7.5, 2.0), 3.0, (0, 0)), ((-7.5, 2.0), -4.0, (0, 0)), ((1.0, 0.1), 9.0, (0, 0))],
     "relu": [((2.0,), 2.0, (1,)), ((-2.0,), 0.0, (0,))],
     "leaky_relu": [((2.0, 0.25), 2.0, (1, 0)), ((-2.0, 0.25), -0.5, (0.25, -2.0))],
     "elu": [((2.0, 0.25), 2.0, (1, 0)), ((-np.log(2), 0.5), -0.25, (0.25, -0.5))],
@@ -185,8 +186,11 @@ def test_slopes_match_the_reference(row, build):
             np.testing.assert_allclose(mine, their, rtol=1e-13, atol=1e-15)
 
 
-# mod jumps too often for differences, and stop_gradient is no derivative: test_pieces has both.
-@pytest.mark.parametrize("row", [r for r in ROWS if r.name not in ("mod", "stop_gradient")], ids=lambda row: row.name)
+# These jump too often for differences, or have a slope that is no derivative: test_pieces has them.
+NO_DIFFERENCES = ("mod", "floordiv", "stop_gradient")
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if r.name not in NO_DIFFERENCES], ids=lambda row: row.name)
 def test_slopes_match_numerical_ones(row):
     """Against the complex step through the reference where the op is analytic, else against differences."""
     arguments = [column[:60] for column in ordinary_arguments(row)]

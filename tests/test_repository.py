@@ -47,7 +47,7 @@ def test_workflows_fit_their_schemas():
 
 
 def test_workflows_are_safe():
-    run("zizmor", "--offline", "--quiet", ".github")
+    run("zizmor", "--offline", "--quiet", "--persona", "pedantic", ".github")
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 SUITE = ("conftest.py", "docs", "examples", "pyproject.toml", "README.md", "tests", "tools")
 """What the suite needs besides the installed package."""
 
-ASK = "import sys, sysconfig; print(sys.implementation.name, sysconfig.get_config_var('EXT_SUFFIX'), *sys.version_info[:2])"
+ASK = "import sys, sysconfig; print(sys.implementation.name, *sys.version_info[:2], sysconfig.get_config_var('SOABI'))"
 
 
 def run(*command: str | Path, folder: Path | None = None) -> str:
@@ -38,7 +38,7 @@ def interpreters() -> dict[str, Path]:
         if path.name.removeprefix("python3.").rstrip("t").isdecimal():
             asked = subprocess.run([path, "-c", ASK], capture_output=True, text=True)
             if asked.returncode == 0:  # pyenv's shims fail for versions that are not selected
-                name, ending, major, minor = asked.stdout.split()
+                name, major, minor, ending = asked.stdout.split()
                 if name == "cpython" and (int(major), int(minor)) >= (3, 11):
                     found.setdefault(ending, path)
     return found

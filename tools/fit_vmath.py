@@ -29,10 +29,28 @@ class Fit(NamedTuple):
 # ---- exponential, logarithm, power, hyperbolic, logistic ----
 EXP_LOG_FITS: list[Fit] = [
     Fit("EXP_TAIL", lambda r: mp.hyp1f1(1, 3, r) / 2, (-0.3466, 0.3466), 11, "(exp(r) - 1 - r) / r^2"),
-    Fit("EXP2_TAIL", lambda r: mp.ln(2) ** 2 * mp.hyp1f1(1, 3, r * mp.ln(2)) / 2, (-0.5, 0.5), 11, "(2^r - 1 - r*ln2) / r^2"),
-    Fit("EXP_DD_TAIL", lambda r: mp.hyp1f1(1, 5, r) / 24, (-0.3466, 0.3466), 10, "(exp(r) - 1 - r - r^2/2 - r^3/6) / r^4"),
+    Fit(
+        "EXP2_TAIL",
+        lambda r: mp.ln(2) ** 2 * mp.hyp1f1(1, 3, r * mp.ln(2)) / 2,
+        (-0.5, 0.5),
+        11,
+        "(2^r - 1 - r*ln2) / r^2",
+    ),
+    Fit(
+        "EXP_DD_TAIL",
+        lambda r: mp.hyp1f1(1, 5, r) / 24,
+        (-0.3466, 0.3466),
+        10,
+        "(exp(r) - 1 - r - r^2/2 - r^3/6) / r^4",
+    ),
     Fit("LOG_TAIL", lambda z: mp.hyp2f1(1, 1.5, 2.5, z) * 2 / 3, (0, 0.02944), 7, "(2*atanh(s)/s - 2) / z, z = s^2"),
-    Fit("LOG_DD_TAIL", lambda z: mp.hyp2f1(1, 3.5, 4.5, z) / 7, (0, 0.02944), 9, "(atanh(s)/s - 1 - z/3 - z^2/5) / z^3, z = s^2"),
+    Fit(
+        "LOG_DD_TAIL",
+        lambda z: mp.hyp2f1(1, 3.5, 4.5, z) / 7,
+        (0, 0.02944),
+        9,
+        "(atanh(s)/s - 1 - z/3 - z^2/5) / z^3, z = s^2",
+    ),
     Fit("SINH_TAIL", lambda z: mp.hyper([1], [2, 2.5], z / 4) / 6, (0, 1), 7, "(sinh(x)/x - 1) / z, z = x^2"),
 ]
 

@@ -44,7 +44,8 @@ def magnitudes(low: float, high: float, signs: tuple[int, ...] = (-1, 1)) -> Int
 
     def draw(rng: np.random.Generator, n: int) -> Array:
         exponents = rng.uniform(math.log2(low), math.log2(high), n)
-        sizes: Array = np.clip(np.exp2(exponents), low, high)
+        with np.errstate(over="ignore"):
+            sizes: Array = np.clip(np.exp2(exponents), low, high)
         signed: Array = sizes * rng.choice(signs, n)
         return signed
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from wengert.errors import WengertError
 from wengert.nests import flatten
-from wengert.transforms import ArgNums, jacobian
+from wengert.transforms import ArgNums, checked, chosen, jacobian, replaced
 
 COMPLEX_STEP = 1e-30  # its square is lost in any rounding, and products of several steps do not underflow
 DIFFERENCE_STEP = 2.0**-9  # near eps**(1/6), where truncation and rounding balance after one extrapolation
@@ -44,7 +44,8 @@ def check_grad(f: Callable[..., Any], *args: Any, argnums: ArgNums | None = None
     Raises
     ------
     WengertError
-        If a derivative is wrong: names the worst entry, both numbers and the input.
+        If a derivative is wrong: names the worst entry, both numbers and the input. Or if there is nothing to compare
+        with, because the function or its numerical derivative is not finite there.
     TracingError
         As for `jacobian`.
 
@@ -53,28 +54,31 @@ def check_grad(f: Callable[..., Any], *args: Any, argnums: ArgNums | None = None
     >>> wg.check_grad(lambda x, y: wg.exp(x) * y, 0.5, 2.0) < 1e-14
     True
     """
-    chosen = tuple(range(len(args))) if argnums is None else (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    point, rebuild = flatten([args[k] for k in chosen])
+    positions = tuple(range(len(args))) if argnums is None else checked(argnums)
+    point, rebuild = flatten(chosen(args, positions))
 
     def on_flat(numbers: list[Any]) -> list[Any]:
-        shaped = list(args)
-        for k, part in zip(chosen, rebuild(numbers), strict=True):
-            shaped[k] = part
-        return flatten(f(*shaped))[0]
+        return flatten(f(*replaced(args, positions, rebuild(numbers))))[0]
 
     ours = np.array(jacobian(on_flat)(point), dtype=float).reshape(-1, len(point))
     expected, allowed = np.empty_like(ours), np.empty_like(ours)
     for column in range(len(point)):
         expected[:, column], allowed[:, column] = numerical_derivatives(on_flat, point, column)
     allowed += rtol * np.abs(expected)
+    if not np.all(np.isfinite(allowed)):
+        row, column = divmod(int(np.argmin(np.isfinite(allowed))), len(point))
+        raise WengertError(
+            f"output {row} has no numerical derivative in input {column} (counted through the flattened arguments) to "
+            f"compare with, at the inputs {[float(x) for x in point]}: give a point where it is finite and smooth"
+        )
     error = np.where((ours == expected) | (np.isnan(ours) & np.isnan(expected)), 0.0, np.abs(ours - expected))
     error = np.where(np.isnan(error), np.inf, error)
     if np.any(error > allowed):
         row, column = divmod(int(np.argmax(error / np.maximum(allowed, np.finfo(float).tiny))), len(point))
         raise WengertError(
             f"wrong derivative of output {row} in input {column} (counted through the flattened arguments): got "
-            f"{float(ours[row, column])!r}, expected {float(expected[row, column])!r} within {allowed[row, column]:.1e}, "
-            f"at the inputs {[float(x) for x in point]}"
+            f"{float(ours[row, column])!r}, expected {float(expected[row, column])!r} within "
+            f"{allowed[row, column]:.1e}, at the inputs {[float(x) for x in point]}"
         )
     return float(np.max(error / np.maximum(np.abs(expected), 1.0), initial=0.0))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import optree
 
-from wengert._core.var import holds_only_numbers
+from wengert._core.inputs import holds_only_numbers
 
 Rebuild = Callable[[list[Any]], Any]
 """Puts a nest together from its leaves."""

@@ -142,11 +142,22 @@ op(
     "mod",
     lambda a, b: vmod(a, b),
     lambda a, b, y: 1,
-    lambda a, b, y: -floor(a / b),
+    lambda a, b, y: -floordiv(a, b),
     infix="%",
     numpy="remainder",
     kinks={(4, 2): (1, -2)},
     doc="Remainder with the sign of the divisor, as Python's ``%``.",
+)
+op(
+    "floordiv",
+    # Not floor(a / b): 1 / 0.1 rounds up to 10, but 0.1 goes into 1 only 9 times.
+    lambda a, b: vfloordiv(a, b),
+    ZERO,
+    ZERO,
+    infix="//",
+    numpy="floor_divide",
+    kinks={(4, 2): (0, 0)},
+    doc="Largest integer not above the quotient, as Python's ``//``.",
 )
 op("square", lambda x: x * x, lambda x, y: 2 * x, infix="**2", doc="Square.")
 op("reciprocal", lambda x: 1 / x, lambda x, y: -y * y, doc="Reciprocal.")

@@ -32,6 +32,20 @@ def where(condition: Any, a: Any, b: Any) -> Any:
     return a if condition else b
 
 
+def power(a: Any, b: Any) -> Any:
+    """C's pow; NumPy's takes a square root for the exponent 1/2, which differs at minus infinity."""
+    if not (isinstance(a, np.floating) and isinstance(b, np.floating)):
+        return np.power(a, b)
+    odd = math.isfinite(b) and math.fmod(b, 2) in (-1, 1)
+    infinity = np.copysign(np.inf, a) if odd else np.float64(np.inf)
+    try:
+        return np.float64(math.pow(a, b))
+    except OverflowError:
+        return infinity
+    except ValueError:
+        return infinity if a == 0 else np.float64(np.nan)
+
+
 def softplus(x: Any) -> Any:
     return np.logaddexp(0.0, x) if isinstance(x, np.floating) else np.log1p(np.exp(x))
 
@@ -43,7 +57,7 @@ def logaddexp(a: Any, b: Any) -> Any:
 
 PRIMITIVES: dict[str, Callable[..., Any]] = {
     "where": where,
-    "vpow": np.power, "vmod": real(np.mod), "vsqrt": np.sqrt, "vcbrt": real(np.cbrt), "vhypot": real(np.hypot),
+    "vpow": power, "vmod": real(np.mod), "vfloordiv": real(np.floor_divide), "vsqrt": np.sqrt, "vcbrt": real(np.cbrt), "vhypot": real(np.hypot),
     "vexp": np.exp, "vexp2": np.exp2, "vexpm1": np.expm1,
     "vlog": np.log, "vlog2": np.log2, "vlog10": np.log10, "vlog1p": np.log1p, "vlogaddexp": logaddexp,
     "vsin": np.sin, "vcos": np.cos, "vtan": np.tan,
@@ -51,8 +65,9 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
     "vsinh": np.sinh, "vcosh": np.cosh, "vtanh": np.tanh,
     "vasinh": np.arcsinh, "vacosh": np.arccosh, "vatanh": np.arctanh,
     "vsigmoid": lambda x: 1 / (1 + np.exp(-x)), "vsoftplus": softplus,
-    "vsilu": lambda x: x / (1 + np.exp(-x)),
-    "vgelu": real(lambda x: 0.5 * x * math.erfc(-x * ops.SQRT_HALF)),
+    # A factor of exactly zero beats the infinity of the other at minus infinity.
+    "vsilu": lambda x: -0.0 if x == -np.inf else x / (1 + np.exp(-x)),
+    "vgelu": real(lambda x: -0.0 if x == -np.inf else 0.5 * x * math.erfc(-x * ops.SQRT_HALF)),
     "verf": real(math.erf), "verfc": real(math.erfc),
     "vfabs": real(np.fabs), "vfloor": real(np.floor), "vceil": real(np.ceil), "vround": real(np.rint),
 }  # fmt: skip

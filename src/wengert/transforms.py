@@ -7,13 +7,15 @@ derivatives. Whatever Python the function contains (``if``, ``for``, ``while``, 
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from wengert._core.var import Var, close_inputs, derivatives, open_inputs
+from wengert._core.inputs import close_inputs, derivatives, open_inputs
+from wengert._core.var import Var
 from wengert.errors import TracingError
 from wengert.nests import flatten
 
@@ -89,18 +91,20 @@ def value_and_grad(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[...,
     >>> wg.value_and_grad(lambda x, y: x * y**2, argnums=(0, 1))(2.0, 3.0)
     (18.0, (9.0, 12.0))
     """
+    positions = checked(argnums)
 
     @functools.wraps(f, assigned=("__doc__",))
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[float, Any]:
-        leaves, rebuild = flatten(chosen(args, argnums))
+        leaves, rebuild = flatten(chosen(args, positions))
         inputs = open_inputs(leaves)
         try:
-            output = f(*replaced(args, argnums, rebuild(inputs)), **kwargs)
+            output = f(*replaced(args, positions, rebuild(inputs)), **kwargs)
             if type(output) is Var:
                 return output.data, rebuild(derivatives(output, inputs))
             return number(output), rebuild([0.0] * len(inputs))
         finally:
-            close_inputs()
+            output = None  # or its node would outlive the call
+            close_inputs(inputs)
 
     return value_and_gradient
 
@@ -131,16 +135,18 @@ def jacobian(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
     >>> wg.jacobian(lambda v: [v[0] * v[1], v[0] + 3.0 * v[1]])([2.0, 5.0])
     [[5.0, 2.0], [1.0, 3.0]]
     """
+    positions = checked(argnums)
 
     @functools.wraps(f, assigned=("__doc__",))
     def matrix(*args: Any, **kwargs: Any) -> Any:
-        leaves, rebuild = flatten(chosen(args, argnums))
+        leaves, rebuild = flatten(chosen(args, positions))
         inputs = open_inputs(leaves)
         try:
-            outputs, rebuild_outputs = flatten(f(*replaced(args, argnums, rebuild(inputs)), **kwargs))
+            outputs, rebuild_outputs = flatten(f(*replaced(args, positions, rebuild(inputs)), **kwargs))
             return rebuild_outputs([rebuild(row(output, inputs)) for output in outputs])
         finally:
-            close_inputs()
+            outputs = None
+            close_inputs(inputs)
 
     return matrix
 
@@ -161,16 +167,34 @@ def row(output: Any, inputs: list[Var]) -> list[float]:
     return [0.0] * len(inputs)
 
 
-def chosen(args: tuple[Any, ...], argnums: ArgNums) -> Any:
-    """The argument that an int names, or the tuple of those that a sequence names."""
+def checked(argnums: Any) -> int | tuple[int, ...]:
+    """`argnums` as an int or a tuple of ints."""
     try:
-        return args[argnums] if isinstance(argnums, int) else tuple([args[k] for k in argnums])
-    except IndexError:
-        message = f"argnums={argnums!r} asks for more than the {len(args)} positional arguments of the call"
+        return operator.index(argnums)
+    except TypeError:
+        pass
+    try:
+        return tuple([operator.index(k) for k in argnums])
+    except TypeError:
+        message = f"argnums must be an int or a sequence of ints, the positions of arguments; got {argnums!r}"
         raise TracingError(message) from None
 
 
-def replaced(args: tuple[Any, ...], argnums: ArgNums, new: Any) -> list[Any]:
+def chosen(args: tuple[Any, ...], argnums: int | tuple[int, ...]) -> Any:
+    """The argument that an int names, or the tuple of those that a tuple names."""
+    try:
+        if isinstance(argnums, int):
+            return args[argnums]
+        parts = tuple([args[k] for k in argnums])
+    except IndexError:
+        message = f"argnums={argnums} asks for more than the {len(args)} positional arguments of the call"
+        raise TracingError(message) from None
+    if len({k % len(args) for k in argnums}) < len(argnums):
+        raise TracingError(f"argnums={argnums} names an argument twice")
+    return parts
+
+
+def replaced(args: tuple[Any, ...], argnums: int | tuple[int, ...], new: Any) -> list[Any]:
     """The arguments with new ones in the places that `chosen` reads."""
     result = list(args)
     if isinstance(argnums, int):

@@ -29,6 +29,7 @@ __all__ = [
     "exp2",
     "expm1",
     "floor",
+    "floordiv",
     "ge",
     "gelu",
     "gt",
@@ -99,6 +100,10 @@ def pow(a: _Number | Var, b: _Number | Var) -> Var: ...
 def mod(a: _Number, b: _Number) -> float: ...  # type: ignore[overload-overlap]
 @overload
 def mod(a: _Number | Var, b: _Number | Var) -> Var: ...
+@overload
+def floordiv(a: _Number, b: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def floordiv(a: _Number | Var, b: _Number | Var) -> Var: ...
 @overload
 def square(x: _Number) -> float: ...  # type: ignore[overload-overlap]
 @overload

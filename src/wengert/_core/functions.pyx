@@ -26,6 +26,7 @@ __all__ = [
     "exp2",
     "expm1",
     "floor",
+    "floordiv",
     "ge",
     "gelu",
     "gt",
@@ -219,6 +220,31 @@ def mod(a, b):
     0.5
     """
     return record2(MOD, a, b)
+
+
+def floordiv(a, b):
+    """Largest integer not above the quotient, as Python's ``//``.
+
+    Parameters
+    ----------
+    a : float or Var
+    b : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Notes
+    -----
+    At the kink (4, 2) the slope is (0, 0).
+
+    Examples
+    --------
+    >>> round(wg.floordiv(0.5, 2.0), 6)
+    0.0
+    """
+    return record2(FLOORDIV, a, b)
 
 
 def square(x):

@@ -31,11 +31,12 @@ cdef class Graph:
     cdef int[::1] place_of  # of each node: the place of its var, or -1
     cdef double[::1] adjoint  # None before the first sweep; zero in blocks that are not touched
     cdef unsigned char[::1] touched  # of each block of nodes: may an adjoint in it differ from zero?
+    cdef int lowest_touched, highest_touched  # no other block is
     cdef place_t* places
     cdef int free_place, n_places
     cdef int n_nodes  # node 0 included
     cdef int n_capacity  # nodes that fit into the buffers
-    cdef readonly unsigned long thread  # the only thread that may record here
+    cdef unsigned long thread  # identifier of the only thread that may record here
     cdef bint viewed  # a NumPy view of the buffers is out, so they must not be rewritten in place
     cdef int open_transforms  # functions under transformation whose inputs are in this graph
 
@@ -48,6 +49,8 @@ cdef class Graph:
     cdef int[::1] live_nodes(self)
     cdef unsigned char[::1] reached_from(self, const int[::1] outputs)
     cdef int provide_adjoints(self) except -1
+    cdef int touch(self, int lowest, int highest) except -1
+    cdef int forget_after(self, int node) except -1
     cdef int sweep(self, int output, double seed, bint into_leaves) except -1
     cdef object array(self, str name)
 

@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 from wengert._core.var import Var
 
 class Graph:
-    thread: int
     @property
     def op(self) -> NDArray[np.int32]: ...
     @property

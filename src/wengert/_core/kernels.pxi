@@ -8,6 +8,7 @@ from wengert._core.codes cimport *
 cdef extern from "vmath/vmath.h" nogil:
     double vpow(double, double) noexcept
     double vmod(double, double) noexcept
+    double vfloordiv(double, double) noexcept
     double vsqrt(double) noexcept
     double vcbrt(double) noexcept
     double vhypot(double, double) noexcept
@@ -123,7 +124,19 @@ cdef inline double slope0_mod(double a, double b, double y) noexcept nogil:
 
 
 cdef inline double slope1_mod(double a, double b, double y) noexcept nogil:
-    return (-value_floor((a / b)))
+    return (-value_floordiv(a, b))
+
+
+cdef inline double value_floordiv(double a, double b) noexcept nogil:
+    return vfloordiv(a, b)
+
+
+cdef inline double slope0_floordiv(double a, double b, double y) noexcept nogil:
+    return 0.0
+
+
+cdef inline double slope1_floordiv(double a, double b, double y) noexcept nogil:
+    return 0.0
 
 
 cdef inline double value_square(double x) noexcept nogil:
@@ -659,6 +672,12 @@ cdef inline void eager_mod(const double* x, double* out) noexcept nogil:
     out[2] = slope1_mod(x[0], x[1], out[0])
 
 
+cdef inline void eager_floordiv(const double* x, double* out) noexcept nogil:
+    out[0] = value_floordiv(x[0], x[1])
+    out[1] = slope0_floordiv(x[0], x[1], out[0])
+    out[2] = slope1_floordiv(x[0], x[1], out[0])
+
+
 cdef inline void eager_square(const double* x, double* out) noexcept nogil:
     out[0] = value_square(x[0])
     out[1] = slope0_square(x[0], out[0])
@@ -949,6 +968,7 @@ cdef inline void fill_table(eager_t* eager) noexcept nogil:
     eager[NEG] = eager_neg
     eager[POW] = eager_pow
     eager[MOD] = eager_mod
+    eager[FLOORDIV] = eager_floordiv
     eager[SQUARE] = eager_square
     eager[RECIPROCAL] = eager_reciprocal
     eager[SQRT] = eager_sqrt

@@ -7,42 +7,48 @@ the constant operand of the node.
 """
 
 cimport cython
-from cpython.float cimport PyFloat_AS_DOUBLE
-from cpython.long cimport PyLong_AsDouble
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from cpython.pythread cimport PyThread_get_thread_ident
+from cpython.pystate cimport PyThreadState, PyThreadState_Get
+from libc.stdint cimport uint64_t
 
 include "kernels.pxi"
 
-import numbers
 import threading
 
 import numpy as np
 
 from wengert._core.builds import kernels
-from wengert._core.codes cimport INPUT, LEAF, PAIR
+from wengert._core.codes cimport LEAF, PAIR
 from wengert._core.graph cimport BLOCK_BITS, Graph, append, check_owner, hold, refuse_graph, release, reserve
-from wengert.errors import ShapeError, TracingError
+from wengert._core.number cimport demand_number, read_number
+from wengert.errors import TracingError
 from wengert.ops import NODES_WITHOUT_OP, OPS
 
 cdef eager_t* eager = <eager_t*>PyCapsule_GetPointer(kernels.table, "wengert.eager")
 cdef list NAMES = [*NODES_WITHOUT_OP, *OPS]
 cdef dict UFUNCS = {getattr(np, row.numpy): row.name for row in OPS.values() if row.numpy != "-"}
+# What NumPy's booleans call when they stand left of &, | and before ~.
+UFUNCS |= {np.bitwise_and: "logical_and", np.bitwise_or: "logical_or", np.invert: "logical_not"}
 
 
 # ---- graphs and threads ----
 
+cdef extern from "Python.h":
+    uint64_t PyThreadState_GetID(PyThreadState* state)
+
 cdef object of_thread = threading.local()
-cdef Graph last_graph = None  # a guess that saves the look-up in of_thread
+# A guess that saves the look-up in of_thread. Another thread's number is never given again, as its identifier may be.
+cdef Graph last_graph = None
+cdef uint64_t last_thread = 0
 
 
 cdef Graph own_graph():
-    """The graph of this thread, made at the first call."""
-    global last_graph
-    if last_graph is None or last_graph.thread != PyThread_get_thread_ident():
+    global last_graph, last_thread
+    cdef uint64_t thread = PyThreadState_GetID(PyThreadState_Get())
+    if last_graph is None or thread != last_thread:
         if not hasattr(of_thread, "graph"):
             of_thread.graph = Graph()
-        last_graph = of_thread.graph
+        last_graph, last_thread = of_thread.graph, thread
     return last_graph
 
 
@@ -67,54 +73,7 @@ cdef inline int check_same(Graph g, Graph other) except -1:
     return 0
 
 
-# ---- numbers ----
-
-cdef int as_number(object x, double* number) except -1:
-    """Read a real number: 1 if x is one, 0 if x is of a type that may know how to deal with vars itself."""
-    if type(x) is int:
-        number[0] = PyLong_AsDouble(x)
-        if number[0] == -1.0:  # perhaps an error: let Python decide
-            number[0] = float(x)
-    elif isinstance(x, np.ndarray):
-        if x.ndim:
-            raise ShapeError(f"a var holds one number, but this array has the shape {x.shape}; use its elements")
-        return as_number(x.item(), number)
-    elif isinstance(x, numbers.Real) or isinstance(x, np.bool_):
-        number[0] = float(x)
-    elif x is None or isinstance(x, (str, bytes, bytearray, numbers.Complex)):
-        raise TracingError(f"expected a real number or a Var, got {type(x).__name__} {x!r}")
-    else:
-        return 0
-    return 1
-
-
-cdef inline int read_number(object x, double* number) except -1:
-    if type(x) is float:
-        number[0] = PyFloat_AS_DOUBLE(x)
-        return 1
-    return as_number(x, number)
-
-
-cdef double demand_number(object x) except? -1.0:
-    cdef double number = 0.0
-    if not read_number(x, &number):
-        raise TracingError(f"expected a real number, got {type(x).__name__}")
-    return number
-
-
 # ---- recording ----
-
-cdef inline Var wrap(Graph g, int node):
-    """The var of a node. The graph is set last: without it, the var has no place to give back."""
-    cdef Var v = Var.__new__(Var)
-    v.place = hold(g, node, <void*>v)
-    v.graph = g
-    return v
-
-
-cdef inline int node_of(Var v) noexcept:
-    return v.graph.places[v.place].node
-
 
 cdef inline int checked_node(Var v) except -1:
     """The node of a var that may have come from anywhere."""
@@ -179,7 +138,10 @@ cdef object on_numbers(int op, tuple arguments):
     for argument in arguments:
         if isinstance(argument, (complex, np.complexfloating)):
             from wengert import reference
-            return reference.value(NAMES[op], *arguments)
+            try:
+                return reference.value(NAMES[op], *arguments)
+            except TypeError as error:
+                raise TracingError(f"{NAMES[op]} of {arguments}: {error}") from None
     for k, argument in enumerate(arguments):
         x[k] = demand_number(argument)
     eager[op](x, out)
@@ -216,10 +178,15 @@ cdef object record3(int op, object condition, object a, object b):
             check_same(g, (<Var>argument).graph)
     if g is None:
         return on_numbers(op, given)
+    for k, argument in enumerate(given):  # before any node number is read: a conversion may run code that records
+        if type(argument) is not Var:
+            x[k] = demand_number(argument)
     reserve(g)
     for k, argument in enumerate(given):
-        node[k] = node_of(<Var>argument) if type(argument) is Var else 0
-        x[k] = g.value[node[k]] if node[k] else demand_number(argument)
+        node[k] = 0
+        if type(argument) is Var:
+            node[k] = node_of(<Var>argument)
+            x[k] = g.value[node[k]]
     eager[op](x, out)
     pair = append(g, PAIR, node[1], node[2], out[0], out[2] if node[1] else x[1], out[3] if node[2] else x[2])
     return wrap(g, append(g, op, node[0], pair, out[0], out[1] if node[0] else x[0], 1.0))
@@ -279,13 +246,17 @@ cdef class Var:
 
     @property
     def data(self):
-        """The value, a float. That of a leaf can be assigned; what was computed from it keeps its value."""
+        """The value, a float.
+
+        That of a leaf can be assigned, in the thread that made it; what was computed from it keeps its value.
+        """
         cdef int node = checked_node(self)
         return self.graph.value[node]
 
     @data.setter
     def data(self, value):
-        cdef int node = checked_node(self)
+        check_owner(self.graph)
+        cdef int node = node_of(self)
         if self.graph.op[node] != LEAF:
             raise TracingError("only the data of a leaf, made with Var(...), can be assigned; this var was computed")
         self.graph.value[node] = demand_number(value)
@@ -295,7 +266,7 @@ cdef class Var:
         """The gradient, a float.
 
         Of a leaf: the sum over all `backward` calls since the last `zero_grad`. Of a computed var: its adjoint in the
-        last `backward` or transform of this thread. It can be assigned.
+        last `backward` or transform of this thread. It can be assigned, in the thread that made the var.
         """
         cdef int node = checked_node(self)
         cdef Graph g = self.graph
@@ -305,15 +276,16 @@ cdef class Var:
 
     @grad.setter
     def grad(self, value):
-        cdef int node = checked_node(self)
-        cdef Graph g = self.graph
         cdef double gradient = demand_number(value)
+        cdef Graph g = self.graph
+        check_owner(g)
+        cdef int node = node_of(self)
         if g.op[node] == LEAF:
             g.slope0[node] = gradient
             return
         g.provide_adjoints()
         g.adjoint[node] = gradient
-        g.touched[node >> BLOCK_BITS] = 1
+        g.touch(node >> BLOCK_BITS, node >> BLOCK_BITS)
 
     def zero_grad(self):
         """Set the gradient to zero."""
@@ -347,6 +319,7 @@ cdef class Var:
         """
         check_owner(self.graph)
         if self.graph.open_transforms:
+            from wengert._core.inputs import forbid_inputs
             forbid_inputs(self, [])
         self.graph.sweep(node_of(self), demand_number(gradient), True)
 
@@ -373,12 +346,11 @@ cdef class Var:
         return arithmetic(MOD, eager[MOD], left, right)
 
     def __floordiv__(left, right):
-        # As Python divides floats: exact multiples stay exact, where floor(1 / 0.1) is 10 and 1 // 0.1 is 9.
-        remainder = left % right
-        return record1(ROUND, (left - remainder) / right)
+        return arithmetic(FLOORDIV, eager[FLOORDIV], left, right)
 
     def __divmod__(left, right):
-        return left // right, left % right
+        quotient = arithmetic(FLOORDIV, eager[FLOORDIV], left, right)
+        return quotient if quotient is NotImplemented else (quotient, record2(MOD, left, right))
 
     def __pow__(base, exponent, modulus):
         if modulus is not None:
@@ -465,6 +437,8 @@ cdef class Var:
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         from wengert._core import functions
+        if ufunc is np.divmod and method == "__call__" and not kwargs:
+            return functions.floordiv(*inputs), functions.mod(*inputs)
         if method != "__call__" or kwargs or ufunc not in UFUNCS:
             how = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "")
             raise TracingError(f"{how} has no derivative rule here" + (" with keyword arguments" if kwargs else ""))
@@ -536,61 +510,3 @@ cdef Var var_at(Graph g, int node):
     if g.place_of[node] >= 0:
         return <Var>g.places[g.place_of[node]].var
     return wrap(g, node)
-
-
-# ---- for the transforms ----
-
-cdef int forbid_inputs(Var output, list own) except -1:
-    """Refuse a derivative that would drop the dependence on the inputs of an enclosing transform."""
-    cdef Graph g = output.graph
-    reached = np.asarray(g.reached_from(np.array([node_of(output)], np.int32)))
-    inputs = set(np.flatnonzero(reached & (g.array("op")[: g.n_nodes] == INPUT)))
-    if inputs - {node_of(v) for v in own}:
-        raise TracingError(
-            "this derivative depends on the inputs of an enclosing grad, jacobian or value_and_grad, whose derivative "
-            "would be lost: derivatives of derivatives are not supported yet"
-        )
-    return 0
-
-
-def holds_only_numbers(items):
-    """Is every item of a sequence a Python float, int or var, hence no container?"""
-    for item in items:
-        if not (type(item) is float or type(item) is Var or type(item) is int):
-            return False
-    return True
-
-
-def open_inputs(list numbers):
-    """Record the inputs of a function under transformation: a list of vars. Pair every call with `close_inputs`."""
-    cdef Graph g = own_graph()
-    cdef list inputs = []
-    cdef double value
-    for number in numbers:
-        if type(number) is Var:
-            raise TracingError(
-                "this function takes numbers, but got a Var: pass v.data, and note that derivatives of derivatives are "
-                "not supported yet"
-            )
-        value = demand_number(number)
-        reserve(g)
-        inputs.append(wrap(g, append(g, INPUT, 0, 0, value, 0.0, 0.0)))
-    g.open_transforms += 1
-    return inputs
-
-
-def close_inputs():
-    """The function under transformation has returned or failed."""
-    cdef Graph g = own_graph()
-    g.open_transforms -= 1
-
-
-def derivatives(Var output, list inputs):
-    """Derivatives of an output in each of the inputs, a list of floats. No leaf's `grad` changes."""
-    cdef Graph g = output.graph
-    cdef Var v
-    check_owner(g)
-    if g.open_transforms > 1:
-        forbid_inputs(output, inputs)
-    g.sweep(node_of(output), 1.0, False)
-    return [g.adjoint[node_of(v)] for v in inputs]

@@ -22,4 +22,12 @@ static inline double vmod(double a, double b) {
     return r == 0 ? copysign(0.0, b) : ((r < 0) != (b < 0)) ? moved : r;
 }
 
+/* How often b goes into a, rounded down.  a minus its remainder is a multiple of b, so the quotient is an integer but
+ * for rounding; vround removes that.  An infinite b goes into a finite a no time, or -1 times if the signs differ. */
+static inline double vfloordiv(double a, double b) {
+    double quotient = vround((a - vmod(a, b)) / b);
+    double into_infinity = a != 0 && (a < 0) != (b < 0) ? -1.0 : copysign(0.0, a / b);
+    return b == 0 ? a / b : isinf(b) && isfinite(a) ? into_infinity : quotient == 0 ? copysign(0.0, a / b) : quotient;
+}
+
 #endif

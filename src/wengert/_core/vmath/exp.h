@@ -5,6 +5,9 @@
  * its leading part, and the scaling by 2^k is two multiplications by powers of two, so that the first is exact and the
  * second alone rounds a subnormal result.  No table and no branch.
  *
+ * Measured maximum error: exp 0.63 ulp (a subnormal result, rounded twice, 0.75), exp2 0.75 (without fma 0.94),
+ * expm1 1.10 ulp.
+ *
  * For the functions that need more, there is exp in double-double.  Its interface, used by power.h, erf.h, ...:
  *
  *     typedef struct { dd m; int64_t k; } dd_exp2;          m * 2^k, m in [0.70, 1.42]
@@ -177,8 +180,8 @@ static inline double ldexp_dd(dd m, int64_t k) {
     double least = exp2i(-1022 - down), anchor = fabs(m.hi) < least ? copysign(least, m.hi) : 0.0;
     dd sum = fast_two_sum(anchor, m.hi);
     double rounded = (sum.hi + (sum.lo + m.lo)) - anchor;
-    /* k = first + second, both in exp2i's range; (k + 2048) / 2 rounds down also where k is negative.  Unsigned, as k may
-     * be anything if m is NaN. */
+    /* k = first + second, both in exp2i's range; (k + 2048) / 2 rounds down also where k is negative.  Unsigned, as k
+     * may be anything if m is NaN. */
     uint64_t half = (uint64_t)(k + 2048) >> 1;
     int64_t first = (int64_t)half - 1024, second = (int64_t)((uint64_t)k - (uint64_t)first);
     return copysign(rounded * exp2i(first) * exp2i(second), m.hi);

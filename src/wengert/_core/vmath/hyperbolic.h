@@ -8,7 +8,7 @@
  *     asinh(a) = log1p(a + a^2/(1 + sqrt(1 + a^2))),  acosh(x) = log1p(t + sqrt(t*(t + 2))), t = x - 1,
  *     atanh(a) = log1p(2a/(1 - a))/2.
  *
- * Measured maximum error: sinh 0.84, cosh 0.81, tanh 0.84, the inverses 0.51 ulp.
+ * Measured maximum error: sinh 0.84, cosh 0.81, tanh 0.92, the inverses 0.51 ulp.
  */
 #ifndef WENGERT_VMATH_HYPERBOLIC_H
 #define WENGERT_VMATH_HYPERBOLIC_H

@@ -5,6 +5,8 @@
  * first two terms have no, and a small, rounding error).  k*ln2 and f are added exactly, the small rest afterwards.
  * No table and no branch, one division.
  *
+ * Measured maximum error: log 0.93 ulp, log1p 0.88, log2 and log10 0.51 ulp.
+ *
  * For the functions that need more, there is log in double-double, by the same reduction and a longer series:
  *
  *     dd log_dd(dd x);      log(x) for finite x.hi > 0, relative error below 2^-68

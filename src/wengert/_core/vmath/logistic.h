@@ -9,7 +9,8 @@
  * Higham and Higham, "Accurately computing the log-sum-exp and softmax functions", IMA J. Numer. Anal. 41 (2021).
  * Scaling by 2^k comes last, so that results are right down to the subnormals.  No branch.
  *
- * Measured maximum error: 0.65 ulp, silu without fma 1.1 ulp; a subnormal result, rounded twice, 1.0 ulp.
+ * Measured maximum error: softplus 0.82 ulp, sigmoid 0.64, silu 0.71 (without fma 1.11); 0.8 for subnormal results,
+ * which are rounded twice.
  */
 #ifndef WENGERT_VMATH_LOGISTIC_H
 #define WENGERT_VMATH_LOGISTIC_H
