@@ -249,6 +249,7 @@ cdef class Graph:
                 n_old = min(self.n_nodes, <int>self.adjoint.shape[0])
                 adjoint[:n_old] = self.adjoint[:n_old]
             self.adjoint, self.touched = adjoint, touched
+            self.highest_touched = 0  # the old one may be beyond the new end
             self.touch(0, n_blocks - 1)
         return 0
 
