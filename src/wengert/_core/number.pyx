@@ -1,7 +1,5 @@
 """What counts as a real number?"""
 
-from cpython.long cimport PyLong_AsDouble
-
 import numbers
 
 import numpy as np
@@ -10,9 +8,7 @@ from wengert.errors import ShapeError, TracingError
 
 
 cdef int as_number(object x, double* number) except -1:
-    if type(x) is int:
-        number[0] = as_float(x) if abs(x) >> 1000 else PyLong_AsDouble(x)
-    elif isinstance(x, np.ndarray):
+    if isinstance(x, np.ndarray):
         if x.ndim:
             raise ShapeError(f"a var holds one number, but this array has the shape {x.shape}; use its elements")
         return as_number(x.item(), number)

@@ -355,8 +355,10 @@ cdef class Var:
     def __pow__(base, exponent, modulus):
         if modulus is not None:
             raise TracingError("pow() of a var takes no modulus")
+        cdef double number = 0.0
         if type(exponent) is int or type(exponent) is float:
-            if exponent == 2:
+            read_number(exponent, &number)
+            if number == 2.0:
                 return apply(SQUARE, eager_square, <Var>base)
         return arithmetic(POW, eager[POW], base, exponent)
 
