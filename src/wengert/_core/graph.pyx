@@ -7,7 +7,7 @@ the others are dropped in place, so the cost per recorded node is constant and a
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.pythread cimport PyThread_get_thread_ident
 from libc.limits cimport INT_MAX
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
 import numpy as np
@@ -132,11 +132,12 @@ cdef class Graph:
     cdef int move_together(self, const unsigned char[::1] reached) except -1:
         """Move the reached nodes together, in order, and renumber their arguments and places."""
         cdef int[::1] renumbered = np.zeros(self.n_nodes, np.int32)
-        cdef int node, kept = 1
+        cdef const int64_t[::1] survivors = np.flatnonzero(reached)
         cdef int n_adjoints = self.adjoint.shape[0] if self.adjoint is not None else 0
-        for node in range(1, self.n_nodes):
-            if not reached[node]:
-                continue
+        cdef int node, kept = 1
+        cdef Py_ssize_t k
+        for k in range(survivors.shape[0]):
+            node = <int>survivors[k]
             renumbered[node] = kept
             self.op[kept] = self.op[node]
             self.arg0[kept] = renumbered[self.arg0[node]]
@@ -204,10 +205,11 @@ cdef class Graph:
         with nogil:
             for k in range(outputs.shape[0]):
                 reached[outputs[k]] = 1
-            for node in range(self.n_nodes - 1, 0, -1):
-                if reached[node]:
-                    reached[self.arg0[node]] = 1
-                    reached[self.arg1[node]] = 1
+            node = next_set(reached, self.n_nodes - 1, 1)
+            while node > 0:
+                reached[self.arg0[node]] = 1
+                reached[self.arg1[node]] = 1
+                node = next_set(reached, node - 1, 1)
             reached[0] = 0
         return reached
 
@@ -316,26 +318,28 @@ cdef int refuse_graph(Graph g) except -1:
     raise TracingError("this var belongs to the graph of another thread; take its number over with Var(v.data)")
 
 
-cdef inline int next_touched(const unsigned char[::1] touched, int block, int lowest) noexcept nogil:
-    """The highest touched block from this one down to the lowest, or one below that."""
+cdef inline int next_set(const unsigned char[::1] flags, int index, int lowest) noexcept nogil:
+    """The highest flag set from this index down to the lowest, or one below that."""
     cdef uint64_t eight
-    while block - 7 >= lowest:
-        memcpy(&eight, &touched[block - 7], 8)
+    if index >= lowest and flags[index]:
+        return index
+    while index - 7 >= lowest:
+        memcpy(&eight, &flags[index - 7], 8)
         if eight:
             break
-        block -= 8
-    while block >= lowest and not touched[block]:
-        block -= 1
-    return block
+        index -= 8
+    while index >= lowest and not flags[index]:
+        index -= 1
+    return index
 
 
 cdef void clear_blocks(double[::1] adjoint, unsigned char[::1] touched, int lowest, int highest) noexcept nogil:
     """Set the adjoints that the last sweep left to zero."""
-    cdef int block = next_touched(touched, highest, lowest)
+    cdef int block = next_set(touched, highest, lowest)
     while block >= lowest:
         memset(&adjoint[block << BLOCK_BITS], 0, sizeof(double) << BLOCK_BITS)
         touched[block] = 0
-        block = next_touched(touched, block - 1, lowest)
+        block = next_set(touched, block - 1, lowest)
 
 
 cdef int sweep_blocks(const int[::1] op, const int[::1] arg0, const int[::1] arg1, double[::1] slope0,
@@ -394,5 +398,5 @@ cdef int sweep_blocks(const int[::1] op, const int[::1] arg0, const int[::1] arg
         if carried != 0.0:
             touched[block - 1] = 1
             lowest = min(lowest, block - 1)
-        block = next_touched(touched, block - 1, lowest)
+        block = next_set(touched, block - 1, lowest)
     return lowest
