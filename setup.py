@@ -67,7 +67,7 @@ def extension(name: str, flags: list[str]) -> Extension:
 
 
 builds = BUILDS if X86 else {"baseline": []}
-extensions = [extension(name, []) for name in ("cpu", "number", "graph", "var", "functions", "inputs")]
+extensions = [extension(name, []) for name in ("cpu", "number", "sweep", "graph", "current", "var", "functions", "inputs")]
 extensions += [extension(f"kernels_{build}", flags) for build, flags in builds.items()]
 setup(
     ext_modules=cythonize(extensions, compiler_directives=DIRECTIVES, build_dir=FOLDER),

@@ -12,9 +12,10 @@
 
 from wengert import nn, ops, optim
 from wengert._core import functions
+from wengert._core.current import current_graph
 from wengert._core.functions import *  # noqa: F403  (the functions of the op table, one per row)
 from wengert._core.graph import Graph
-from wengert._core.var import Var, current_graph
+from wengert._core.var import Var
 from wengert.check import check_grad
 from wengert.errors import NonFiniteError, ProgramFormatError, ShapeError, TracingError, WengertError
 from wengert.transforms import grad, jacobian, value_and_grad

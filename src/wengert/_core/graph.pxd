@@ -17,7 +17,6 @@ from cpython.pythread cimport PyThread_get_thread_ident
 from wengert._core.codes cimport LEAF, NONE
 
 cdef enum:
-    BLOCK_BITS = 5  # 32 nodes: few that a sweep visits in vain, enough to make skipping a block cheap
     FIRST_CAPACITY = 4096  # 160 KiB of nodes, which a training step can go round in without leaving L2
     RESERVE = 2  # nodes that one record call may append: those of WHERE
 

@@ -1,4 +1,4 @@
-"""How is a graph stored, kept small, and differentiated backward?
+"""How is a graph stored, and kept small?
 
 The buffers grow by doubling; when they are full and less than half of the nodes can still be reached from a live var,
 the others are dropped in place, so the cost per recorded node is constant and a training loop does not grow.
@@ -7,22 +7,17 @@ the others are dropped in place, so the cost per recorded node is constant and a
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.pythread cimport PyThread_get_thread_ident
 from libc.limits cimport INT_MAX
-from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.stdint cimport int64_t
+from libc.string cimport memset
 
 import numpy as np
 
+from wengert._core.sweep cimport BLOCK_BITS, clear_blocks, next_set, sweep_blocks
 from wengert.errors import TracingError
 
 cdef extern from "Python.h":
     int PyGC_Disable()
     int PyGC_Enable()
-
-cdef extern from "prefetch.h" nogil:
-    void prefetch(const void* address) noexcept
-
-cdef enum:
-    PREFETCH_DISTANCE = 256  # nodes; 64 to 512 measure alike
 
 BUFFERS = ("op", "arg0", "arg1", "value", "slope0", "slope1", "place_of")
 VIEWS = ("op", "arg0", "arg1", "value", "slope0", "slope1", "adjoint")
@@ -316,90 +311,3 @@ cdef int refuse_graph(Graph g) except -1:
     if g is None:
         raise TracingError("this var was made without a value; make it with Var(3.0)")
     raise TracingError("this var belongs to the graph of another thread; take its number over with Var(v.data)")
-
-
-cdef inline int next_set(const unsigned char[::1] flags, int index, int lowest) noexcept nogil:
-    """The highest flag set from this index down to the lowest, or one below that."""
-    cdef uint64_t eight
-    if index >= lowest and flags[index]:
-        return index
-    while index - 7 >= lowest:
-        memcpy(&eight, &flags[index - 7], 8)
-        if eight:
-            break
-        index -= 8
-    while index >= lowest and not flags[index]:
-        index -= 1
-    return index
-
-
-cdef void clear_blocks(double[::1] adjoint, unsigned char[::1] touched, int lowest, int highest) noexcept nogil:
-    """Set the adjoints that the last sweep left to zero: runs of blocks, since one block alone clears slowly."""
-    cdef int first, last = next_set(touched, highest, lowest)
-    while last >= lowest:
-        first = last
-        while first > lowest and touched[first - 1]:
-            first -= 1
-        memset(&adjoint[first << BLOCK_BITS], 0, (last - first + 1) * (sizeof(double) << BLOCK_BITS))
-        memset(&touched[first], 0, last - first + 1)
-        last = next_set(touched, first - 1, lowest)
-
-
-cdef int sweep_blocks(const int[::1] op, const int[::1] arg0, const int[::1] arg1, double[::1] slope0,
-                      const double[::1] slope1, double[::1] adjoint, unsigned char[::1] touched,
-                      int output, double seed, bint into_leaves) noexcept nogil:
-    """Go down from the output through the blocks in which some adjoint was written; give the lowest of them.
-
-    Every node comes after its arguments, so going down is an order for the chain rule. Nodes that the output does not
-    need have the adjoint zero and hand nothing on: that is cheaper than asking which are needed, and blocks full of
-    them are never entered. A slope of zero hands nothing on either, so zero times infinity is zero here.
-    """
-    cdef int low, ahead, node, arg, block = output >> BLOCK_BITS
-    cdef int lowest = block
-    cdef double slope, adjoint_here
-    # What the node just visited gave to its neighbour below stays in a register: through memory, a chain of nodes
-    # would wait for a store and a load at every step (4.2 ns per node against 2.3).
-    cdef double carried = seed
-    touched[block] = 1
-    while block >= lowest:
-        low = block << BLOCK_BITS
-        # The hardware follows streams upward better than six of them downward: 1.8 against 2.0 ns per node.
-        ahead = low - PREFETCH_DISTANCE
-        if ahead > 0:
-            for node in range(ahead, ahead + (1 << BLOCK_BITS), 8):
-                prefetch(&slope0[node])
-                prefetch(&slope1[node])
-                prefetch(&adjoint[node])
-            for node in range(ahead, ahead + (1 << BLOCK_BITS), 16):
-                prefetch(&arg0[node])
-                prefetch(&arg1[node])
-        for node in range(min(output, low + (1 << BLOCK_BITS) - 1), low - 1, -1):
-            adjoint_here = adjoint[node] + carried
-            carried = 0.0
-            if adjoint_here == 0.0:
-                continue
-            adjoint[node] = adjoint_here
-            arg, slope = arg0[node], slope0[node]
-            if arg > 0 and slope != 0.0:
-                if arg == node - 1:
-                    carried = slope * adjoint_here
-                else:
-                    adjoint[arg] += slope * adjoint_here
-                    touched[arg >> BLOCK_BITS] = 1
-                    lowest = min(lowest, arg >> BLOCK_BITS)
-            arg, slope = arg1[node], slope1[node]
-            if arg > 0:
-                if slope != 0.0:
-                    if arg == node - 1:
-                        carried += slope * adjoint_here
-                    else:
-                        adjoint[arg] += slope * adjoint_here
-                        touched[arg >> BLOCK_BITS] = 1
-                        lowest = min(lowest, arg >> BLOCK_BITS)
-            elif into_leaves and op[node] == LEAF:
-                slope0[node] += adjoint_here
-        if carried != 0.0:
-            touched[block - 1] = 1
-            lowest = min(lowest, block - 1)
-        block = next_set(touched, block - 1, lowest)
-    return lowest

@@ -3,9 +3,10 @@
 import numpy as np
 
 from wengert._core.codes cimport INPUT
+from wengert._core.current cimport own_graph
 from wengert._core.graph cimport Graph, append, check_owner, reserve
 from wengert._core.number cimport demand_number
-from wengert._core.var cimport Var, node_of, own_graph, wrap
+from wengert._core.var cimport Var, node_of, wrap
 from wengert.errors import TracingError
 
 

@@ -8,9 +8,6 @@ cdef class Var:
     cdef readonly Graph graph  # None if the var was made without a value
     cdef int place
 
-# The graph of this thread, made at the first call.
-cdef Graph own_graph()
-
 # The op of this code on numbers or vars: a float if no argument is a var, else a new var.
 cdef object record1(int op, object x)
 cdef object record2(int op, object a, object b)

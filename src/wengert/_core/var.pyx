@@ -9,19 +9,17 @@ the constant operand of the node.
 cimport cython
 from cpython.object cimport PyObject, PyTypeObject, destructor
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from cpython.pystate cimport PyThreadState, PyThreadState_Get
-from libc.stdint cimport uint64_t
 
 include "kernels.pxi"
-
-import threading
 
 import numpy as np
 
 from wengert._core.builds import kernels
 from wengert._core.codes cimport LEAF, PAIR
-from wengert._core.graph cimport BLOCK_BITS, Graph, append, check_owner, hold, refuse_graph, release, reserve
+from wengert._core.current cimport own_graph
+from wengert._core.graph cimport Graph, append, check_owner, hold, refuse_graph, release, reserve
 from wengert._core.number cimport demand_number, read_number
+from wengert._core.sweep cimport BLOCK_BITS
 from wengert.errors import TracingError
 from wengert.ops import NODES_WITHOUT_OP, OPS
 
@@ -30,42 +28,6 @@ cdef list NAMES = [*NODES_WITHOUT_OP, *OPS]
 cdef dict UFUNCS = {getattr(np, row.numpy): row.name for row in OPS.values() if row.numpy != "-"}
 # What NumPy's booleans call when they stand left of &, | and before ~.
 UFUNCS |= {np.bitwise_and: "logical_and", np.bitwise_or: "logical_or", np.invert: "logical_not"}
-
-
-# ---- graphs and threads ----
-
-cdef extern from "Python.h":
-    uint64_t PyThreadState_GetID(PyThreadState* state)
-
-cdef object of_thread = threading.local()
-# A guess that saves the look-up in of_thread. Another thread's number is never given again, as its identifier may be.
-cdef Graph last_graph = None
-cdef uint64_t last_thread = 0
-
-
-cdef Graph own_graph():
-    global last_graph, last_thread
-    cdef uint64_t thread = PyThreadState_GetID(PyThreadState_Get())
-    if last_graph is None or thread != last_thread:
-        if not hasattr(of_thread, "graph"):
-            of_thread.graph = Graph()
-        last_graph, last_thread = of_thread.graph, thread
-    return last_graph
-
-
-def current_graph():
-    """The graph that this thread records into.
-
-    Returns
-    -------
-    Graph
-
-    Examples
-    --------
-    >>> wg.Var(1.0).graph is wg.current_graph()
-    True
-    """
-    return own_graph()
 
 
 cdef inline int check_same(Graph g, Graph other) except -1:

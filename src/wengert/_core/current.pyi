@@ -1,0 +1,3 @@
+from wengert._core.graph import Graph
+
+def current_graph() -> Graph: ...
