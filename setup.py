@@ -13,7 +13,7 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-CORE = "src/wengert/_core"
+CORE = Path("src/wengert/_core")
 MODE = os.environ.get("WENGERT_MODE", "release")
 if MODE not in ("release", "debug", "asan", "trace"):
     sys.exit(f"WENGERT_MODE={MODE!r}: choose release, debug, asan or trace")
@@ -54,21 +54,20 @@ DIRECTIVES = {
 }
 
 
-def extension(name: str, flags: list[str]) -> Extension:
+def extension(source: Path) -> Extension:
     return Extension(
-        f"wengert._core.{name}",
-        [f"{CORE}/{name}.pyx"],
-        include_dirs=[CORE],
-        extra_compile_args=FLAGS + flags + SANITIZE,
+        f"wengert._core.{source.stem}",
+        [str(source)],
+        include_dirs=[str(CORE)],
+        extra_compile_args=FLAGS + BUILDS.get(source.stem.removeprefix("kernels_"), []) + SANITIZE,
         extra_link_args=SANITIZE,
         define_macros=MACROS,
-        depends=[str(path) for ending in ("*.pxd", "*.pxi", "*.h", "vmath/*.h") for path in Path(CORE).glob(ending)],
+        depends=[str(path) for ending in ("*.pxd", "*.pxi", "*.h", "vmath/*.h") for path in CORE.glob(ending)],
     )
 
 
-builds = BUILDS if X86 else {"baseline": []}
-extensions = [extension(name, []) for name in ("cpu", "number", "sweep", "graph", "current", "var", "functions", "inputs")]
-extensions += [extension(f"kernels_{build}", flags) for build, flags in builds.items()]
+foreign = set() if X86 else {"kernels_avx2", "kernels_avx512"}
+extensions = [extension(source) for source in sorted(CORE.glob("*.pyx")) if source.stem not in foreign]
 setup(
     ext_modules=cythonize(extensions, compiler_directives=DIRECTIVES, build_dir=FOLDER),
     options={"build": FOLDERS, "build_ext": FOLDERS | {"parallel": os.cpu_count() or 1}},
