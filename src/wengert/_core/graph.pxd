@@ -35,6 +35,7 @@ cdef class Graph:
     cdef int free_place, n_places
     cdef int n_nodes  # node 0 included
     cdef int n_capacity  # nodes that fit into the buffers
+    cdef int recent_peak  # most nodes that compactions found reached, halved at each of them
     cdef unsigned long thread  # identifier of the only thread that may record here
     cdef bint viewed  # a NumPy view of the buffers is out, so they must not be rewritten in place
     cdef int open_transforms  # functions under transformation whose inputs are in this graph

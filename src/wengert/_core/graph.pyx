@@ -82,6 +82,7 @@ cdef class Graph:
             if 2 * n_reached < self.n_capacity:
                 self.keep(reached, n_reached)
             elif self.n_capacity <= INT_MAX // 2:
+                self.recent_peak = n_reached
                 self.set_capacity(2 * self.n_capacity)
             else:
                 raise MemoryError("a graph holds at most 2**30 nodes; drop vars you no longer need, or go in parts")
@@ -111,18 +112,23 @@ cdef class Graph:
         reached = self.reached_from(self.live_nodes())
         n_reached = np.count_nonzero(reached)
         self.keep(reached, n_reached)
-        while self.n_capacity > FIRST_CAPACITY and 2 * self.n_nodes < self.n_capacity:
-            self.set_capacity(self.n_capacity // 2)
+        cdef int capacity = self.n_capacity
+        while capacity > FIRST_CAPACITY and 2 * self.n_nodes < capacity:
+            capacity //= 2
+        self.set_capacity(capacity)
 
     cdef int keep(self, const unsigned char[::1] reached, int n_reached) except -1:
-        """Drop all other nodes. After a much larger graph, let the buffers shrink step by step."""
+        """Drop all other nodes, and shrink the buffers if they have long been much too large."""
+        cdef int capacity = self.n_capacity
         if self.viewed:
-            self.set_capacity(self.n_capacity)
+            self.set_capacity(capacity)
             self.adjoint = None if self.adjoint is None else np.array(self.adjoint)
         self.move_together(reached)
-        if self.n_capacity > FIRST_CAPACITY and 8 * n_reached < self.n_capacity:
-            self.set_capacity(self.n_capacity // 2)
-        return 0
+        # A training loop is caught now with few nodes and now with many: only a peak that stays low counts.
+        self.recent_peak = max(n_reached, self.recent_peak // 2)
+        while capacity > FIRST_CAPACITY and 8 * self.recent_peak < capacity:
+            capacity //= 2
+        return self.set_capacity(capacity) if capacity < self.n_capacity else 0
 
     cdef int move_together(self, const unsigned char[::1] reached) except -1:
         """Move the reached nodes together, in order, and renumber their arguments and places."""
