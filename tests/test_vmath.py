@@ -6,13 +6,13 @@ measures the same with many more points.
 
 from __future__ import annotations
 
-import fit_vmath
 import numpy as np
 import pytest
+
+import fit_vmath
 from vmath_errors import errors, evaluate, truth
 from vmath_intervals import Array
 from vmath_rows import NAN, ROWS, Row
-
 from wengert._core.builds import available_builds
 
 BUILDS = available_builds()

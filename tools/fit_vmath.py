@@ -59,10 +59,17 @@ TRIG_ERF_FITS: list[Fit] = [
     Fit("SIN_TAIL", lambda z: -mp.hyper([1], [2, 2.5], -z / 4) / 6, (0, 0.6175), 6, "(sin(r)/r - 1) / z, z = r^2"),
     Fit("COS_TAIL", lambda z: mp.hyper([1], [2.5, 3], -z / 4) / 24, (0, 0.6175), 6, "(cos(r) - 1 + z/2) / z^2"),
     Fit("ATAN_TAIL", lambda z: -mp.hyp2f1(1, 1.5, 2.5, -z) / 3, (0, 0.1717), 11, "(atan(t)/t - 1) / z, z = t^2"),
-    Fit("ERF_TAIL", lambda z: 2 / mp.sqrt(mp.pi) * mp.hyp1f1(0.5, 1.5, -z) - 1, (0, 0.7657), 12, "erf(x)/x - 1, z = x^2"),
+    Fit(
+        "ERF_TAIL", lambda z: 2 / mp.sqrt(mp.pi) * mp.hyp1f1(0.5, 1.5, -z) - 1, (0, 0.7657), 12, "erf(x)/x - 1, z = x^2"
+    ),
     Fit("LOG_ERFC", lambda d: mp.log(mp.erfc(0.875 + d)), (0, 2.625), 21, "log(erfc(0.875 + d))"),
-    Fit("ERFCX_TAIL", lambda t: (lambda x: (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x))(4 * (1 + t) / (1 - t)) - 1.125,
-        (-1, 0.75), 24, "(1 + 2x) exp(x^2) erfc(x) - 1.125 in t = (x - 4)/(x + 4)"),
+    Fit(
+        "ERFCX_TAIL",
+        lambda t: (lambda x: (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x))(4 * (1 + t) / (1 - t)) - 1.125,
+        (-1, 0.75),
+        24,
+        "(1 + 2x) exp(x^2) erfc(x) - 1.125 in t = (x - 4)/(x + 4)",
+    ),
     Fit("CBRT_START", lambda m: 1 / mp.cbrt(m), (1, 8), 6, "m^(-1/3)"),
 ]
 
@@ -75,8 +82,7 @@ def text_of(fit: Fit) -> str:
     numbers = ", ".join(float(c).hex() for c in reversed(coefficients))
     body = textwrap.fill(numbers, 116, initial_indent="    ", subsequent_indent="    ")
     return (
-        f"/* {fit.why}; fit error {mp.nstr(error, 2)} */\n"
-        f"static const double {fit.name}[{fit.terms}] = {{\n{body}}};\n"
+        f"/* {fit.why}; fit error {mp.nstr(error, 2)} */\nstatic const double {fit.name}[{fit.terms}] = {{\n{body}}};\n"
     )
 
 

@@ -47,7 +47,7 @@ def formulas() -> dict[str, list[ast.Lambda]]:
 def lower(node: ast.expr) -> str:
     """A formula as an expression over C doubles."""
     match node:
-        case ast.Constant(value=number):
+        case ast.Constant(value=int() | float() as number):
             return repr(float(number))
         case ast.Name(id=name):
             return repr(getattr(ops, name)) if name.isupper() else name
@@ -170,7 +170,7 @@ def stubs() -> str:
     """The types of these functions: numbers in, a float out; a var in, a var out."""
     lines = [
         f"# {NOTE}",
-        "# ruff: noqa: A001  (the ops are called what Python and NumPy call them)",
+        "# ruff: noqa: A001, RUF022  (the ops are called what Python and NumPy call them, and sorted by plain letters)",
         "from typing import Any, overload",
         "",
         "import numpy as np",
@@ -197,5 +197,7 @@ FILES = {"codes.pxd": codes, "kernels.pxi": kernels, "functions.pyx": functions,
 
 if __name__ == "__main__":
     for name, write in FILES.items():
-        (CORE / name).write_text(write())
+        text = write()
+        if (CORE / name).read_text() != text:  # or everything would be compiled again
+            (CORE / name).write_text(text)
     sys.stdout.write(f"lowered {len(ops.OPS)} ops to {', '.join(FILES)}\n")

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import mpmath as mp
 import numpy as np
+
 from vmath_intervals import Array, Interval
 from vmath_rows import INF, ROWS, Row
-
 from wengert._core.builds import available_builds, load
 
 PAGE = Path(__file__).parent.parent / "docs/vmath.md"

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import mpmath as mp
 import numpy as np
+
 from vmath_intervals import (
     LEAST,
     MOST,

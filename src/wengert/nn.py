@@ -139,9 +139,7 @@ class MLP(Module):
     True
     """
 
-    def __init__(
-        self, n_in: int, n_outs: Sequence[int], activation: str | Activation = "relu", seed: int = 0
-    ) -> None:
+    def __init__(self, n_in: int, n_outs: Sequence[int], activation: str | Activation = "relu", seed: int = 0) -> None:
         if not n_outs or min(n_in, *n_outs) < 1:
             raise ShapeError(f"every layer needs at least one neuron and one input, but got {n_in} and {list(n_outs)}")
         rng = random.Random(seed)

@@ -244,7 +244,13 @@ op(
 )
 
 # ---- activations ----
-op("sigmoid", lambda x: vsigmoid(x), lambda x, y: y * (1 - y), numpy="-", doc="``1 / (1 + exp(-x))``, the logistic function.")
+op(
+    "sigmoid",
+    lambda x: vsigmoid(x),
+    lambda x, y: y * (1 - y),
+    numpy="-",
+    doc="``1 / (1 + exp(-x))``, the logistic function.",
+)
 op(
     "softplus",
     lambda x: vsoftplus(x),

@@ -57,7 +57,8 @@ def logaddexp(a: Any, b: Any) -> Any:
 
 PRIMITIVES: dict[str, Callable[..., Any]] = {
     "where": where,
-    "vpow": power, "vmod": real(np.mod), "vfloordiv": real(np.floor_divide), "vsqrt": np.sqrt, "vcbrt": real(np.cbrt), "vhypot": real(np.hypot),
+    "vpow": power, "vmod": real(np.mod), "vfloordiv": real(np.floor_divide),
+    "vsqrt": np.sqrt, "vcbrt": real(np.cbrt), "vhypot": real(np.hypot),
     "vexp": np.exp, "vexp2": np.exp2, "vexpm1": np.expm1,
     "vlog": np.log, "vlog2": np.log2, "vlog10": np.log10, "vlog1p": np.log1p, "vlogaddexp": logaddexp,
     "vsin": np.sin, "vcos": np.cos, "vtan": np.tan,

@@ -145,7 +145,7 @@ def jacobian(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
             outputs, rebuild_outputs = flatten(f(*replaced(args, positions, rebuild(inputs)), **kwargs))
             return rebuild_outputs([rebuild(row(output, inputs)) for output in outputs])
         finally:
-            outputs = None
+            outputs = []  # or their nodes would outlive the call
             close_inputs(inputs)
 
     return matrix

@@ -1,10 +1,12 @@
 from collections.abc import Sequence
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wengert._core.var import Var
 
+@final
 class Graph:
     @property
     def op(self) -> NDArray[np.int32]: ...

@@ -4,6 +4,7 @@ The buffers grow by doubling; when they are full and less than half of the nodes
 the others are dropped in place, so the cost per recorded node is constant and a training loop does not grow.
 """
 
+cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.pythread cimport PyThread_get_thread_ident
 from libc.limits cimport INT_MAX
@@ -19,10 +20,11 @@ cdef extern from "Python.h":
     int PyGC_Disable()
     int PyGC_Enable()
 
-BUFFERS = ("op", "arg0", "arg1", "value", "slope0", "slope1", "place_of")
-VIEWS = ("op", "arg0", "arg1", "value", "slope0", "slope1", "adjoint")
+cdef tuple BUFFERS = ("op", "arg0", "arg1", "value", "slope0", "slope1", "place_of")
+cdef tuple VIEWS = ("op", "arg0", "arg1", "value", "slope0", "slope1", "adjoint")
 
 
+@cython.final
 cdef class Graph:
     """What a thread has recorded: contiguous node buffers.
 

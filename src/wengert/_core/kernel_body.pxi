@@ -11,7 +11,7 @@ from wengert._core.codes cimport N_CODES
 
 import numpy as np
 
-from wengert.ops import OPS
+from wengert import ops
 
 cdef eager_t[N_CODES] eager
 
@@ -34,7 +34,7 @@ def evaluate(str name, *arguments):
     tuple of ndarray
         The value, then the slope in each argument, all of the common shape.
     """
-    row = OPS[name]
+    row = ops.OPS[name]
     arrays = np.broadcast_arrays(*[np.asarray(a, np.float64) for a in arguments if a is not None])
     shape = arrays[0].shape
     if len(arrays) != row.arity:

@@ -14,6 +14,7 @@ include "kernels.pxi"
 
 import numpy as np
 
+from wengert import ops
 from wengert._core.builds import kernels
 from wengert._core.codes cimport LEAF, PAIR
 from wengert._core.current cimport own_graph
@@ -21,11 +22,10 @@ from wengert._core.graph cimport Graph, append, check_owner, hold, refuse_graph,
 from wengert._core.number cimport demand_number, read_number
 from wengert._core.sweep cimport BLOCK_BITS
 from wengert.errors import TracingError
-from wengert.ops import NODES_WITHOUT_OP, OPS
 
 cdef eager_t* eager = <eager_t*>PyCapsule_GetPointer(kernels.table, "wengert.eager")
-cdef list NAMES = [*NODES_WITHOUT_OP, *OPS]
-cdef dict UFUNCS = {getattr(np, row.numpy): row.name for row in OPS.values() if row.numpy != "-"}
+cdef list NAMES = [*ops.NODES_WITHOUT_OP, *ops.OPS]
+cdef dict UFUNCS = {getattr(np, row.numpy): row.name for row in ops.OPS.values() if row.numpy != "-"}
 # What NumPy's booleans call when they stand left of &, | and before ~.
 UFUNCS |= {np.bitwise_and: "logical_and", np.bitwise_or: "logical_or", np.invert: "logical_not"}
 
@@ -417,7 +417,7 @@ cdef class Var:
 
     def __reduce__(self):
         if self.graph is not None and self.graph.op[checked_node(self)] != LEAF:
-            raise TracingError("a copy of a computed var would lose its derivative; copy the leaves, or use Var(v.data)")
+            raise TracingError("a copy of a computed var would lose its derivative; copy the leaves, or Var(v.data)")
         return Var, (self.data,)
 
     # ---- the names that micrograd gave these things ----
@@ -439,7 +439,7 @@ cdef class Var:
     @property
     def _op(self):
         """What computed this var: Python's operator if there is one, else the op's name; empty for a leaf."""
-        row = OPS.get(NAMES[self.graph.op[checked_node(self)]])
+        row = ops.OPS.get(NAMES[self.graph.op[checked_node(self)]])
         return (row.infix or row.name) if row else ""
 
     def relu(self):
