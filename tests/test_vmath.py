@@ -77,6 +77,7 @@ def test_builds_with_fma_agree_bit_for_bit(row: Row) -> None:
         assert all(np.array_equal(first, other) for other in others)
 
 
+@pytest.mark.repository
 # mpmath 1.4 warns about the order in which its own chebyfit asks for a value.
 @pytest.mark.filterwarnings("ignore:Descending")
 def test_coefficients_are_those_of_the_fits() -> None:

@@ -4,7 +4,7 @@
 >>> x = wg.Var(3.0)
 >>> y = x * wg.sin(x)
 >>> y.backward()
->>> round(x.grad, 6)
+>>> print(f"{x.grad:.6f}")
 -2.828857
 >>> wg.grad(lambda x: x**2)(3.0)
 6.0
