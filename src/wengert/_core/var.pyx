@@ -439,7 +439,8 @@ cdef class Var:
     @property
     def _op(self):
         """What computed this var: Python's operator if there is one, else the op's name; empty for a leaf."""
-        row = ops.OPS.get(NAMES[self.graph.op[checked_node(self)]])
+        cdef int node = checked_node(self)
+        row = ops.OPS.get(NAMES[self.graph.op[node]])
         return (row.infix or row.name) if row else ""
 
     def relu(self):
