@@ -42,7 +42,7 @@ cdef class Graph:
 
     # All of these may raise MemoryError, and then leave the graph as it was.
     cdef int set_capacity(self, int capacity) except -1
-    cdef int make_room(self) except -1
+    cdef int make_room(self, bint even_if_little=*) except -1
     cdef int keep(self, const unsigned char[::1] reached, int n_reached) except -1
     cdef int move_together(self, const unsigned char[::1] reached) except -1
     cdef int more_places(self) except -1

@@ -74,14 +74,14 @@ cdef class Graph:
             self.provide_adjoints()
         return 0
 
-    cdef int make_room(self) except -1:
-        """Drop the nodes that no live var needs; grow if that would free less than half."""
+    cdef int make_room(self, bint even_if_little=False) except -1:
+        """Drop the nodes that no live var needs. Grow instead if that is little: less than half."""
         # A finalizer that the collector ran in the midst of this could record into the same graph.
         cdef int collector = PyGC_Disable()
         try:
             reached = self.reached_from(self.live_nodes())
             n_reached = np.count_nonzero(reached)
-            if 2 * n_reached < self.n_capacity:
+            if even_if_little or 2 * n_reached < self.n_capacity:
                 self.keep(reached, n_reached)
             elif self.n_capacity <= INT_MAX // 2:
                 self.recent_peak = n_reached
@@ -109,15 +109,9 @@ cdef class Graph:
         >>> len(graph) == before
         True
         """
-        cdef int n_reached
         check_owner(self)
-        reached = self.reached_from(self.live_nodes())
-        n_reached = np.count_nonzero(reached)
-        self.keep(reached, n_reached)
-        cdef int capacity = self.n_capacity
-        while capacity > FIRST_CAPACITY and 2 * self.n_nodes < capacity:
-            capacity //= 2
-        self.set_capacity(capacity)
+        self.recent_peak = 0
+        self.make_room(even_if_little=True)
 
     cdef int keep(self, const unsigned char[::1] reached, int n_reached) except -1:
         """Drop all other nodes, and shrink the buffers if they have long been much too large."""
@@ -164,11 +158,13 @@ cdef class Graph:
         """Drop the latest nodes, down to this one or to one that a live var stands for."""
         if self.viewed:
             return 0
-        cdef int last = self.n_nodes - 1
+        cdef int last = self.n_nodes - 1, n_adjoints
         while last >= node and self.place_of[last] < 0:
             last -= 1
-        if self.adjoint is not None and self.n_nodes > last + 1:
-            memset(&self.adjoint[last + 1], 0, (self.n_nodes - last - 1) * sizeof(double))
+        if self.adjoint is not None:
+            n_adjoints = min(self.n_nodes, <int>self.adjoint.shape[0])
+            if n_adjoints > last + 1:
+                memset(&self.adjoint[last + 1], 0, (n_adjoints - last - 1) * sizeof(double))
         self.n_nodes = last + 1
         return 0
 
