@@ -5,7 +5,7 @@ BIN := .venv/bin
 SOURCES := setup.py $(shell find src -name '*.p[yx][xdi]' -o -name '*.h')
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
 
-.PHONY: help run test test-builds test-pythons test-checked test-asan coverage lint format clean
+.PHONY: help run test test-builds test-pythons test-checked test-asan lint format clean
 
 help:  ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## +/\1\t/' | expand -t 16

@@ -37,8 +37,8 @@ cdef class Graph:
     --------
     >>> x = wg.Var(3.0)
     >>> y = x * x
-    >>> y.graph.value[y.node], y.graph.slope0[y.node]
-    (np.float64(9.0), np.float64(3.0))
+    >>> float(y.graph.value[y.node]), float(y.graph.slope0[y.node])
+    (9.0, 3.0)
     """
 
     def __cinit__(self):
@@ -188,14 +188,8 @@ cdef class Graph:
     # ---- order ----
 
     cdef int[::1] live_nodes(self):
-        """The nodes that a live var stands for."""
-        cdef int place, count = 0
-        cdef int[::1] nodes = np.empty(self.n_places, np.int32)
-        for place in range(self.n_places):
-            if self.places[place].var != NULL:
-                nodes[count] = self.places[place].node
-                count += 1
-        return nodes[:count]
+        """The nodes that a live var stands for. The registry would tell too, but may once have been much larger."""
+        return np.flatnonzero(self.array("place_of")[: self.n_nodes] >= 0).astype(np.int32)
 
     cdef unsigned char[::1] reached_from(self, const int[::1] outputs):
         """For each node whether an output needs it. One pass downward, since arguments come before their node."""
