@@ -2,13 +2,17 @@
 
 import copy
 import gc
+import os
 import pickle
 import random
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from math import nan
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -536,3 +540,28 @@ def test_chain_of_ten_million_nodes():
     assert (value, slope) == (10_000_001.0, 10_000_001.0)
     assert nbytes < 1e9
     gc.collect()
+
+
+EXHAUST = """
+import resource
+import wengert as wg
+y = x = wg.Var(1.0)
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, -1))
+try:
+    while True:
+        y = y + x
+except MemoryError:
+    y.backward()
+    print(y.data == x.grad > 10**6, x.graph.capacity == len(x.graph) + 1)
+"""
+
+
+# AddressSanitizer maps terabytes to begin with, and aborts where malloc would give NULL.
+LIMITED = Path("/proc/self/statm").exists() and "asan" not in os.environ.get("LD_PRELOAD", "")
+
+
+@pytest.mark.skipif(not LIMITED, reason="needs Linux, and no sanitizer, to limit the memory of a process")
+def test_exhausted_memory_leaves_the_graph_as_it_was():
+    done = subprocess.run([sys.executable, "-c", EXHAUST], capture_output=True, text=True)
+    assert done.stdout == "True True\n", done.stderr
