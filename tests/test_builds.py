@@ -51,7 +51,7 @@ def test_suite_passes(build):
 @pytest.mark.repository
 def test_suite_passes_with_checks_compiled_in(tmp_path):
     """Bounds, None and assertions are checked there: what overruns a buffer unseen elsewhere is an error."""
-    options = ["--quiet", "--no-deps", "--no-build-isolation", "--target", str(tmp_path)]
+    options = ["--quiet", "--no-deps", "--target", str(tmp_path)]
     done = run("", "-m", "pip", "install", *options, str(ROOT), WENGERT_MODE="debug")
     assert done.returncode == 0, done.stderr
     place = run("", "-c", "import wengert; print(wengert.__file__)", PYTHONPATH=str(tmp_path)).stdout
