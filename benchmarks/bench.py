@@ -27,6 +27,7 @@ def measure(epochs: int, rounds: int, show_progress: bool) -> dict[str, Any]:
     backward = eager.backward_figures(rounds)
     rosenbrock = eager.rosenbrock_figures(rounds)
     demo = eager.demo_figures(max(2, rounds // 4))
+    aftermath = eager.aftermath_figures(rounds)
     bytes_of_node = eager.node_bytes()
     return {
         "machine": timing.machine(),
@@ -35,6 +36,7 @@ def measure(epochs: int, rounds: int, show_progress: bool) -> dict[str, Any]:
             "Rosenbrock-10, microseconds": rosenbrock,
             "micrograd's demo step, milliseconds": demo,
             "backward alone, nanoseconds per node": backward,
+            "gradient of x*x around a million nodes and vars, microseconds": aftermath,
             "bytes per node": bytes_of_node,
         },
         "figures": {
@@ -48,6 +50,7 @@ def measure(epochs: int, rounds: int, show_progress: bool) -> dict[str, Any]:
             / demo["wengert"],
             "backward, Rosenbrock graph, ns per node": backward["Rosenbrock"],
             "backward, chain, ns per node": backward["chain"],
+            "gradient of x*x, after a million nodes and vars / before": aftermath["after"] / aftermath["before"],
             "bytes per node, recording": bytes_of_node["recording"],
         },
     }

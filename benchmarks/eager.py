@@ -126,6 +126,23 @@ def backward_figures(rounds: int, n_leaves: int = 125_000) -> dict[str, float]:
     return figures
 
 
+def aftermath_figures(rounds: int, n_nodes: int = 1_000_000) -> dict[str, float]:
+    """Microseconds of the gradient of x*x, before and after the thread recorded a large graph and held many vars."""
+
+    def small() -> None:
+        x = wg.Var(1.0)
+        (x * x).backward()
+
+    figures = {"before": 1e6 * best_in_turns({"": (small, 100)}, rounds)[""]}
+    many = [wg.Var(1.0) for _ in range(n_nodes)]
+    output = sum(many)
+    output.backward()
+    del output, many
+    figures["after"] = 1e6 * best_in_turns({"": (small, 100)}, rounds)[""]
+    wg.current_graph().compact()
+    return figures
+
+
 def node_bytes() -> dict[str, int]:
     """Bytes of a scalar node: while recording, and with the adjoint that the first `backward` adds."""
     graph = wg.current_graph()

@@ -8,7 +8,6 @@ import random
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from math import nan
@@ -485,46 +484,6 @@ def test_vars_die_in_any_thread():
 
 
 # ---- large ----
-
-
-def test_small_gradients_stay_cheap_after_a_large_one():
-    def seconds_per_gradient():
-        x = wg.Var(1.0)
-        start = time.perf_counter()
-        for _ in range(200):
-            (x * x).backward()
-        return (time.perf_counter() - start) / 200
-
-    def compare():
-        before = min(seconds_per_gradient() for _ in range(5))
-        y = x = wg.Var(1.0)
-        for _ in range(2_000_000):
-            y = y + x
-        y.backward()
-        del y
-        return min(seconds_per_gradient() for _ in range(5)) / before
-
-    # A walk through all 65536 blocks takes 100 times as long as the gradient itself.
-    assert in_new_thread(compare) < 20
-
-
-def test_recording_stays_cheap_after_many_vars():
-    def seconds_per_node():
-        x = wg.Var(1.0)
-        start = time.perf_counter()
-        for _ in range(20_000):
-            x * x
-        return (time.perf_counter() - start) / 20_000
-
-    def compare():
-        before = min(seconds_per_node() for _ in range(5))
-        many = [wg.Var(1.0) for _ in range(3_000_000)]
-        del many
-        wg.current_graph().compact()
-        return min(seconds_per_node() for _ in range(5)) / before
-
-    # A compaction that walks through three million places takes 9 times as long as the recording that led to it.
-    assert in_new_thread(compare) < 4
 
 
 def test_chain_of_ten_million_nodes():
