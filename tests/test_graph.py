@@ -411,6 +411,20 @@ def test_a_conversion_that_records_is_survived(f, value, slope):
     assert in_new_thread(record) == (value, slope)
 
 
+def test_assigning_what_records_is_survived():
+    def record():
+        fill(wg.current_graph(), 1000)
+        x = wg.Var(5.0)
+        y = x * 3.0
+        x.data = Busy()
+        y.backward(Busy())
+        after_backward = x.grad
+        x.grad = Busy()
+        return x.data, after_backward, x.grad
+
+    assert in_new_thread(record) == (2.0, 6.0, 2.0)
+
+
 # ---- threads ----
 
 

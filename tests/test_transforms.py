@@ -294,3 +294,13 @@ def test_non_finite_inputs_give_ieee_gradients():
     assert math.isnan(wg.grad(lambda x: x * x)(math.nan))
     assert wg.grad(lambda x: x * x)(math.inf) == math.inf
     assert wg.grad(wg.log)(0.0) == math.inf
+
+
+@pytest.mark.parametrize("f", [lambda x: x + (-x), lambda x: x * 2.0 - (x + x), lambda x: (-x) + x])
+def test_contributions_that_cancel_leave_zero(f):
+    """Also where one came through the neighbouring node and the other through memory."""
+    assert wg.grad(f)(3.0) == 0.0
+    assert wg.jacobian(lambda x: [f(x), x])(3.0) == [0.0, 1.0]
+    z = wg.Var(1.0) * 3.0
+    f(z).backward()
+    assert z.grad == 0.0

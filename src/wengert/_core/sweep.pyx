@@ -54,9 +54,9 @@ cdef int sweep_blocks(const int[::1] op, const int[::1] arg0, const int[::1] arg
         for node in range(min(output, low + (1 << BLOCK_BITS) - 1), low - 1, -1):
             adjoint_here = adjoint[node] + carried
             carried = 0.0
+            adjoint[node] = adjoint_here  # also a zero: what was carried may have cancelled what was there
             if adjoint_here == 0.0:
                 continue
-            adjoint[node] = adjoint_here
             arg, slope = arg0[node], slope0[node]
             if arg > 0 and slope != 0.0:
                 if arg == node - 1:

@@ -214,11 +214,12 @@ cdef class Var:
 
     @data.setter
     def data(self, value):
+        cdef double number = demand_number(value)  # first: a conversion may run code that records and renumbers
         check_owner(self.graph)
         cdef int node = node_of(self)
         if self.graph.op[node] != LEAF:
             raise TracingError("only the data of a leaf, made with Var(...), can be assigned; this var was computed")
-        self.graph.value[node] = demand_number(value)
+        self.graph.value[node] = number
 
     @property
     def grad(self):
@@ -276,11 +277,12 @@ cdef class Var:
         >>> a.grad, b.grad
         (4.0, 2.0)
         """
+        cdef double seed = demand_number(gradient)
         check_owner(self.graph)
         if self.graph.open_transforms:
             from wengert._core.inputs import forbid_inputs
             forbid_inputs(self, [])
-        self.graph.sweep(node_of(self), demand_number(gradient), True)
+        self.graph.sweep(node_of(self), seed, True)
 
     @property
     def node(self):
