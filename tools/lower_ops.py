@@ -121,7 +121,9 @@ def codes() -> str:
     lines = [f"# {NOTE}", "", "cdef enum:"]
     nodes = [*ops.NODES_WITHOUT_OP, *ops.OPS]
     lines += [f"    {name.upper()} = {code}" for code, name in enumerate(nodes)]
-    return "\n".join([*lines, f"    N_CODES = {len(nodes)}"]) + "\n"
+    lines += [f"    N_CODES = {len(nodes)}", "", "    # superinstructions, which only programs have"]
+    lines += [f"    {row.name.upper()} = {row.code}" for row in ops.FUSED.values()]
+    return "\n".join([*lines, f"    N_INSTRUCTIONS = {len(nodes) + len(ops.FUSED)}"]) + "\n"
 
 
 def docstring(row: ops.Op) -> str:

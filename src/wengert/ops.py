@@ -36,6 +36,20 @@ ONE_OVER_SQRT_TWO_PI = 0.3989422804014327
 
 
 @dataclass(frozen=True)
+class Fused:
+    """A superinstruction: op `outer` whose argument number `at` is op `inner`, rounded as the two.
+
+    Its arguments are those of `inner`, then the other one of `outer`, if there is one.
+    """
+
+    code: int
+    name: str
+    outer: str
+    inner: str
+    at: int
+
+
+@dataclass(frozen=True)
 class Op:
     """One elementwise op; see `op` for the fields."""
 
@@ -64,8 +78,8 @@ class Op:
 OPS: dict[str, Op] = {}
 """The table: every op by name, in the order of their codes."""
 
-NODES_WITHOUT_OP = ("none", "leaf", "input", "pair")
-"""Codes 0 to 3 belong to nodes that no op computes; see `_core/graph.pxd`."""
+NODES_WITHOUT_OP = ("none", "leaf", "input", "pair", "lane", "lane_sum")
+"""The first codes belong to nodes that no op computes; see `_core/graph.pxd`."""
 
 
 def op(
@@ -158,6 +172,14 @@ op(
     numpy="floor_divide",
     kinks={(4, 2): (0, 0)},
     doc="Largest integer not above the quotient, as Python's ``//``.",
+)
+op(
+    "mul_no_nan",
+    lambda a, b: where((a == 0) | (b == 0), 0, a * b),
+    lambda a, b, y: b,
+    lambda a, b, y: a,
+    numpy="-",
+    doc="Product in which a factor of zero wins, also over infinity and NaN: the chain rule's, where zero is strong.",
 )
 op("square", lambda x: x * x, lambda x, y: 2 * x, infix="**2", doc="Square.")
 op("reciprocal", lambda x: 1 / x, lambda x, y: -y * y, doc="Reciprocal.")
@@ -389,3 +411,24 @@ op("ne", lambda a, b: where(a != b, 1, 0), ZERO, ZERO, infix="!=", numpy="not_eq
 op("logical_and", lambda a, b: where((a != 0) & (b != 0), 1, 0), ZERO, ZERO, infix="&", doc="Both are true.")
 op("logical_or", lambda a, b: where((a != 0) | (b != 0), 1, 0), ZERO, ZERO, infix="|", doc="At least one is true.")
 op("logical_not", lambda x: where(x == 0, 1, 0), lambda x, y: 0, infix="~", doc="The contrary.")
+
+# ---- superinstructions: pairs that stand one after the other in gradients, worth one pass over memory less ----
+FUSED: dict[str, Fused] = {}
+"""Every superinstruction by name; their codes follow those of the ops."""
+
+for outer, inner, at in (
+    ("add", "mul", 0),
+    ("sub", "mul", 0),
+    ("sub", "mul", 1),
+    ("mul", "mul", 0),
+    ("mul", "add", 0),
+    ("mul", "sub", 0),
+    ("add", "add", 0),
+    ("add", "mul_no_nan", 0),
+    ("add", "square", 0),
+    ("sub", "square", 0),
+    ("sub", "square", 1),
+    ("square", "sub", 0),
+):
+    name = f"{outer}_{inner}" if at == 0 else f"{outer}_of_{inner}"
+    FUSED[name] = Fused(len(NODES_WITHOUT_OP) + len(OPS) + len(FUSED), name, outer, inner, at)

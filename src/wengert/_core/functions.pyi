@@ -49,6 +49,7 @@ __all__ = [
     "min",
     "mod",
     "mul",
+    "mul_no_nan",
     "ne",
     "neg",
     "pow",
@@ -104,6 +105,10 @@ def mod(a: _Number | Var, b: _Number | Var) -> Var: ...
 def floordiv(a: _Number, b: _Number) -> float: ...  # type: ignore[overload-overlap]
 @overload
 def floordiv(a: _Number | Var, b: _Number | Var) -> Var: ...
+@overload
+def mul_no_nan(a: _Number, b: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def mul_no_nan(a: _Number | Var, b: _Number | Var) -> Var: ...
 @overload
 def square(x: _Number) -> float: ...  # type: ignore[overload-overlap]
 @overload

@@ -46,6 +46,7 @@ __all__ = [
     "min",
     "mod",
     "mul",
+    "mul_no_nan",
     "ne",
     "neg",
     "pow",
@@ -245,6 +246,27 @@ def floordiv(a, b):
     0.0
     """
     return record2(FLOORDIV, a, b)
+
+
+def mul_no_nan(a, b):
+    """Product in which a factor of zero wins, also over infinity and NaN: the chain rule's, where zero is strong.
+
+    Parameters
+    ----------
+    a : float or Var
+    b : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Examples
+    --------
+    >>> round(wg.mul_no_nan(0.5, 2.0), 6)
+    1.0
+    """
+    return record2(MUL_NO_NAN, a, b)
 
 
 def square(x):

@@ -6,7 +6,10 @@
 # * Node 0 is no node: an argument 0 means "none", and then the slope of that argument holds the constant operand that
 #   stands in its place (nobody needs a slope there), so x * 2.0 is one node and can still be replayed.
 # * LEAF is a var that the user made.  It has no arguments, and its slope0 accumulates its gradient.
-# * INPUT is an argument of a function under transformation.
+# * INPUT is an argument of a function under transformation.  Its arg0, with the slope 1, is the var that was passed, if
+#   it was a var: the input of an outer transform, say.
+# * LANE is an INPUT that differs from lane to lane.  What is computed from it is varying, everything else uniform.
+# * LANE_SUM is the sum of its arg0 over all lanes, which is uniform again.
 # * PAIR carries two arguments to an op of three: where(c, a, b) is PAIR(a, b), with the slopes 1 and 0 of the choice,
 #   then WHERE(c, pair).
 #
@@ -39,6 +42,10 @@ cdef class Graph:
     cdef unsigned long thread  # identifier of the only thread that may record here
     cdef bint viewed  # a NumPy view of the buffers is out, so they must not be rewritten in place
     cdef int open_transforms  # functions under transformation whose inputs are in this graph
+    # While a function is recorded for a program, nothing is dropped and every bool() of a var is noted.
+    cdef int open_recordings  # functions that are being recorded for a program
+    cdef int open_lanes  # calls of mapped functions in which this recording is
+    cdef list guards  # of this recording: (var, outcome)
 
     # All of these may raise MemoryError, and then leave the graph as it was.
     cdef int set_capacity(self, int capacity) except -1

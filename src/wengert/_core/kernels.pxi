@@ -139,6 +139,18 @@ cdef inline double slope1_floordiv(double a, double b, double y) noexcept nogil:
     return 0.0
 
 
+cdef inline double value_mul_no_nan(double a, double b) noexcept nogil:
+    return (0.0 if ((a == 0.0) or (b == 0.0)) else (a * b))
+
+
+cdef inline double slope0_mul_no_nan(double a, double b, double y) noexcept nogil:
+    return b
+
+
+cdef inline double slope1_mul_no_nan(double a, double b, double y) noexcept nogil:
+    return a
+
+
 cdef inline double value_square(double x) noexcept nogil:
     return (x * x)
 
@@ -678,6 +690,12 @@ cdef inline void eager_floordiv(const double* x, double* out) noexcept nogil:
     out[2] = slope1_floordiv(x[0], x[1], out[0])
 
 
+cdef inline void eager_mul_no_nan(const double* x, double* out) noexcept nogil:
+    out[0] = value_mul_no_nan(x[0], x[1])
+    out[1] = slope0_mul_no_nan(x[0], x[1], out[0])
+    out[2] = slope1_mul_no_nan(x[0], x[1], out[0])
+
+
 cdef inline void eager_square(const double* x, double* out) noexcept nogil:
     out[0] = value_square(x[0])
     out[1] = slope0_square(x[0], out[0])
@@ -969,6 +987,7 @@ cdef inline void fill_table(eager_t* eager) noexcept nogil:
     eager[POW] = eager_pow
     eager[MOD] = eager_mod
     eager[FLOORDIV] = eager_floordiv
+    eager[MUL_NO_NAN] = eager_mul_no_nan
     eager[SQUARE] = eager_square
     eager[RECIPROCAL] = eager_reciprocal
     eager[SQRT] = eager_sqrt
