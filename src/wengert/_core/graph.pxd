@@ -16,6 +16,7 @@
 # A place is a slot in the registry of live vars.  Compaction renumbers nodes but never moves a place.
 
 from cpython.pythread cimport PyThread_get_thread_ident
+from libc.stdint cimport int64_t
 
 from wengert._core.codes cimport LEAF, NONE
 
@@ -46,6 +47,10 @@ cdef class Graph:
     cdef int open_recordings  # functions that are being recorded for a program
     cdef int open_lanes  # calls of mapped functions in which this recording is
     cdef list guards  # of this recording: (var, outcome)
+    cdef int64_t[::1] origin  # of each node of this recording: where the user's code made it
+    cdef int64_t here  # where the user's code is now; see origin.pxd
+    cdef list codes  # code objects that origins mean
+    cdef dict numbers_of_codes  # of these, by id
 
     # All of these may raise MemoryError, and then leave the graph as it was.
     cdef int set_capacity(self, int capacity) except -1
@@ -55,6 +60,7 @@ cdef class Graph:
     cdef int more_places(self) except -1
     cdef int[::1] live_nodes(self)
     cdef unsigned char[::1] reached_from(self, const int[::1] outputs)
+    cdef int note_origins(self) except -1
     cdef int provide_adjoints(self) except -1
     cdef int touch(self, int lowest, int highest) except -1
     cdef int forget_after(self, int node) except -1
@@ -82,6 +88,8 @@ cdef inline int append(Graph g, int op, int arg0, int arg1, double value, double
     g.slope0[node] = slope0
     g.slope1[node] = slope1
     g.place_of[node] = -1
+    if g.open_recordings:
+        g.origin[node] = g.here
     g.n_nodes = node + 1
     return node
 

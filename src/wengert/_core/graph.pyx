@@ -46,6 +46,7 @@ cdef class Graph:
         self.free_place = -1
         self.adjoint = None
         self.touched = None
+        self.origin = None
         self.set_capacity(FIRST_CAPACITY)
         self.n_nodes = 0
         append(self, NONE, 0, 0, 0.0, 0.0, 0.0)
@@ -72,6 +73,16 @@ cdef class Graph:
         self.viewed = False
         if self.adjoint is not None:
             self.provide_adjoints()
+        if self.open_recordings:
+            self.note_origins()
+        return 0
+
+    cdef int note_origins(self) except -1:
+        """Give every node that fits a place for its origin."""
+        origin = np.zeros(self.n_capacity, np.int64)
+        if self.origin is not None:
+            origin[: self.n_nodes] = self.origin[: self.n_nodes]
+        self.origin = origin
         return 0
 
     cdef int make_room(self, bint even_if_little=False) except -1:
@@ -81,7 +92,7 @@ cdef class Graph:
         try:
             reached = self.reached_from(self.live_nodes())
             n_reached = np.count_nonzero(reached)
-            if even_if_little or 2 * n_reached < self.n_capacity:
+            if even_if_little or (2 * n_reached < self.n_capacity and not self.open_recordings):
                 self.keep(reached, n_reached)
             elif self.n_capacity <= INT_MAX // 2:
                 self.recent_peak = n_reached
@@ -110,6 +121,8 @@ cdef class Graph:
         True
         """
         check_owner(self)
+        if self.open_recordings:
+            raise TracingError("a graph cannot be compacted while compile() records a function in it")
         self.recent_peak = 0
         self.make_room(even_if_little=True)
 

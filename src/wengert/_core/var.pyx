@@ -20,6 +20,7 @@ from wengert._core.codes cimport LEAF, PAIR
 from wengert._core.current cimport own_graph
 from wengert._core.graph cimport Graph, append, check_owner, hold, refuse_graph, release, reserve
 from wengert._core.number cimport demand_number, read_number
+from wengert._core.origin cimport note_here
 from wengert._core.sweep cimport BLOCK_BITS
 from wengert.errors import TracingError
 
@@ -38,6 +39,14 @@ cdef inline int check_same(Graph g, Graph other) except -1:
 
 # ---- recording ----
 
+cdef inline int check_recordable(Graph g) except -1:
+    """May this thread append to the graph? A recording for a program also notes where."""
+    check_owner(g)
+    if g.open_recordings:
+        note_here(g)
+    return 0
+
+
 cdef inline int checked_node(Var v) except -1:
     """The node of a var that may have come from anywhere."""
     if v.graph is None:
@@ -53,7 +62,7 @@ cdef inline object arithmetic(int op, eager_t kernel, object left, object right)
     cdef Graph g
     if type(left) is Var:
         g = (<Var>left).graph
-        check_owner(g)
+        check_recordable(g)
         if type(right) is Var:
             check_same(g, (<Var>right).graph)
             reserve(g)
@@ -69,7 +78,7 @@ cdef inline object arithmetic(int op, eager_t kernel, object left, object right)
         kernel(x, out)
         return wrap(g, append(g, op, a, 0, out[0], out[1], x[1]))
     g = (<Var>right).graph
-    check_owner(g)
+    check_recordable(g)
     if not read_number(left, &x[0]):
         return NotImplemented
     reserve(g)
@@ -85,7 +94,7 @@ cdef inline object apply(int op, eager_t kernel, Var v):
     cdef double[2] out
     cdef int node
     cdef Graph g = v.graph
-    check_owner(g)
+    check_recordable(g)
     reserve(g)
     node = node_of(v)
     x = g.value[node]
@@ -137,7 +146,7 @@ cdef object record3(int op, object condition, object a, object b):
         if type(argument) is Var:
             if g is None:
                 g = (<Var>argument).graph
-                check_owner(g)
+                check_recordable(g)
             check_same(g, (<Var>argument).graph)
     if g is None:
         return on_numbers(op, given)
@@ -210,6 +219,8 @@ cdef class Var:
         That of a leaf can be assigned, in the thread that made it; what was computed from it keeps its value.
         """
         cdef int node = checked_node(self)
+        if self.graph.open_recordings:
+            refuse_reading()
         return self.graph.value[node]
 
     @data.setter
@@ -379,7 +390,12 @@ cdef class Var:
         return <Py_hash_t>(<size_t><void*>self >> 4)
 
     def __bool__(self):
-        return self.data != 0.0
+        cdef int node = checked_node(self)
+        cdef bint outcome = self.graph.value[node] != 0.0
+        if self.graph.open_recordings:
+            note_here(self.graph)
+            self.graph.guards.append((self, outcome, self.graph.here))
+        return outcome
 
     # ---- conversion ----
 
@@ -408,7 +424,8 @@ cdef class Var:
         return getattr(functions, UFUNCS[ufunc])(*inputs)
 
     def __repr__(self):
-        return f"Var(data={self.data!r}, grad={self.grad!r})"
+        cdef int node = checked_node(self)
+        return f"Var(data={self.graph.value[node]!r}, grad={self.grad!r})"
 
     def __copy__(self):
         return self.__deepcopy__({})
@@ -474,6 +491,13 @@ cdef void dealloc(PyObject* var) noexcept:
 
 
 (<PyTypeObject*>Var).tp_dealloc = dealloc
+
+
+cdef int refuse_reading() except -1:
+    raise TracingError(
+        "compile() records this function, and .data would freeze a number that changes from call to call; compute with "
+        "the var itself, or with wengert.stop_gradient(var)"
+    )
 
 
 cdef object raise_conversion(str kind):

@@ -1,0 +1,17 @@
+from typing import Any
+
+import numpy as np
+
+from wengert._core.var import Var
+
+INSTRUCTION: np.dtype[np.void]
+
+class Plan:
+    parts: dict[str, Any]
+    def __init__(
+        self,
+        inputs: list[Var],
+        n_lanes: Var | None,
+        outputs: list[Var | float],
+        guards: list[tuple[Var, bool, int]],
+    ) -> None: ...

@@ -1,0 +1,69 @@
+"""How is a function recorded for a program?
+
+Its inputs become fresh nodes of the thread's graph, with example values; until `close_recording`, the graph keeps every
+node, where it was made, and which way every branch went.
+"""
+
+from wengert._core.codes cimport INPUT, LANE, LANE_SUM
+from wengert._core.current cimport own_graph
+from wengert._core.graph cimport Graph, append, check_owner, reserve
+from wengert._core.var cimport Var, node_of, wrap
+from wengert.errors import TracingError
+
+
+def open_recording():
+    """Begin a recording in this thread's graph; gives the node after which it begins. Pair with `close_recording`."""
+    cdef Graph g = own_graph()
+    if g.open_recordings:
+        raise TracingError("a recording is open already")
+    g.guards, g.codes, g.numbers_of_codes, g.here = [], [], {}, 0
+    g.note_origins()
+    g.open_recordings = 1
+    return g.n_nodes
+
+
+def close_recording(int first):
+    """End the recording that began at this node, and drop what it recorded."""
+    cdef Graph g = own_graph()
+    g.open_recordings = 0
+    g.open_lanes = 0
+    g.guards = g.codes = g.numbers_of_codes = g.origin = None
+    g.forget_after(first)
+
+
+def is_recording():
+    """Is this thread recording a function for a program?"""
+    return own_graph().open_recordings > 0
+
+
+def recorded_guards():
+    """The branches taken so far: pairs of the var that decided and the outcome, with the origin."""
+    return own_graph().guards
+
+
+def add_input(double value, bint varying):
+    """An input of the recording: a var that differs from lane to lane, or is the same for all."""
+    cdef Graph g = own_graph()
+    reserve(g)
+    return wrap(g, append(g, LANE if varying else INPUT, 0, 0, value, 0.0, 0.0))
+
+
+def enter_lanes():
+    """The function of one lane begins: inputs that transforms open from here on differ from lane to lane."""
+    cdef Graph g = own_graph()
+    g.open_lanes += 1
+
+
+def leave_lanes():
+    """The function of one lane has ended."""
+    cdef Graph g = own_graph()
+    g.open_lanes -= 1
+
+
+def lane_sum(Var v):
+    """The sum of a varying var over all lanes. Only one lane is there while recording, and its value stands in."""
+    cdef Graph g = v.graph
+    check_owner(g)
+    reserve(g)
+    cdef int node = node_of(v)
+    return wrap(g, append(g, LANE_SUM, node, 0, g.value[node], 1.0, 0.0))
