@@ -48,6 +48,11 @@ def add_input(double value, bint varying):
     return wrap(g, append(g, LANE if varying else INPUT, 0, 0, value, 0.0, 0.0))
 
 
+def is_in_lanes():
+    """Is the function of one lane being recorded?"""
+    return own_graph().open_lanes > 0
+
+
 def enter_lanes():
     """The function of one lane begins: inputs that transforms open from here on differ from lane to lane."""
     cdef Graph g = own_graph()

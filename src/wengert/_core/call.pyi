@@ -1,0 +1,13 @@
+from typing import Any, final
+
+from wengert._core.forms import Form
+from wengert._core.program import Program
+
+@final
+class QuickCall:
+    def __init__(self, program: Program, form: Form, shapes: list[tuple[int, ...] | None]) -> None: ...
+
+class Caller:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def remember(self, call: QuickCall | None) -> None: ...
+    def resolve(self, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any: ...

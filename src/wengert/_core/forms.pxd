@@ -1,0 +1,21 @@
+# Into what nest do the numbers of a program's outputs go?
+
+cimport numpy as cnp
+
+cdef enum:
+    NUMBER
+    ARRAY
+    TUPLE
+    LIST
+    NEST  # anything else that optree knows
+
+cdef class Form:
+    cdef readonly int kind
+    cdef readonly tuple shape  # of an array
+    cdef readonly Py_ssize_t size  # of a leaf: how many numbers
+    cdef cnp.npy_intp[32] dims  # the shape once more
+    cdef readonly list children
+    cdef object rebuild  # of a NEST: puts it together
+
+    cdef object build(self, const double* numbers, Py_ssize_t* position, bint single)
+    cdef bint fill(self, object out, const double* numbers, Py_ssize_t* position) except -1

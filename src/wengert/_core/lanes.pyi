@@ -1,0 +1,23 @@
+from collections.abc import Callable
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wengert._core.program import Program
+
+@final
+class LanesRun:
+    n_lanes: int
+    n_blocks: int
+    def __init__(
+        self,
+        program: Program,
+        n_lanes: int,
+        uniform: NDArray[np.float64],
+        inputs: NDArray[np.intp],
+        outputs: NDArray[np.intp],
+    ) -> None: ...
+    def run(self, spread: Callable[[Callable[[int, int], None], int, float], None]) -> NDArray[np.int32] | None: ...
+    def share(self, first_block: int, end_block: int) -> None: ...
+    def uniform_output(self, number: int) -> float: ...

@@ -1,0 +1,246 @@
+"""How does a function of one sample become a function of many?
+
+`vmap` leaves the function as it is; what a call of the result does depends on where it happens:
+
+* On arrays of numbers, the function is compiled and run over lanes.
+* In a function that is being compiled, the function is recorded once, for all lanes of arrays that come from outside.
+  What it returns is a `Lanes` object: an array along the lanes, of which a recording has only one.
+* On vars (under `grad` without `compile`, or lanes within lanes), it is called once per lane.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import optree
+
+from wengert._core import functions, recording
+from wengert._core.arrays import UFUNCS, VarArray, assemble
+from wengert._core.var import Var
+from wengert.errors import ShapeError, TracingError
+from wengert.recorder import Recording, current
+from wengert.signatures import has_vars, mapped_axes
+
+
+def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
+    """Map a function over an axis of its arguments: every lane of the arrays is one call.
+
+    Parameters
+    ----------
+    f : callable
+        Takes floats, arrays and nests of them, and returns numbers, arrays and nests of them.
+    in_axes : int, None, or sequence or nest of these, default 0
+        Along which axis each positional argument is mapped; None if it is the same for all lanes. One int holds for
+        all; an entry may be a nest that is a prefix of its argument. Keyword arguments are mapped along their first
+        axis.
+    out_axes : int, None, or nest of these, default 0
+        Where the axis of the lanes is in each output; None for an output that is the same for all lanes, which then is
+        returned once.
+
+    Returns
+    -------
+    callable
+        Takes arrays. Returns the outputs of all lanes, stacked.
+
+    Raises
+    ------
+    ShapeError
+        If a mapped argument has no such axis, or the numbers of lanes differ.
+    TracingError
+        If `in_axes` or `out_axes` does not fit, or the function cannot be recorded.
+
+    Notes
+    -----
+    A call records and compiles the function once per signature, as `wengert.compile` does. Branches on values are
+    followed: lanes are sorted by the path that they take.
+
+    Examples
+    --------
+    >>> f = wg.vmap(lambda x, a: a * x[0] + x[1], in_axes=(0, None))
+    >>> f(np.array([[1.0, 2.0], [3.0, 4.0]]), 10.0)
+    array([12., 34.])
+    """
+    return Mapped(f, in_axes, out_axes)
+
+
+class Mapped:
+    """A function that `vmap` maps."""
+
+    def __init__(self, function: Callable[..., Any], in_axes: Any, out_axes: Any) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.in_axes = in_axes
+        self.out_axes = out_axes
+
+    @functools.cached_property
+    def compiled(self) -> Callable[..., Any]:
+        from wengert.compiled import compile
+
+        return compile(self)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        leaves, spec = optree.tree_flatten((args, kwargs), none_is_leaf=True)
+        mine = current.recording
+        if mine is None and not has_vars(leaves):
+            return self.compiled(*args, **kwargs)
+        axes = mapped_axes(args, kwargs, self.in_axes)
+        if mine is not None and can_be_recorded(mine, leaves, axes):
+            return self.recorded(mine, leaves, axes, spec)
+        return self.unrolled(leaves, axes, spec)
+
+    def recorded(self, mine: Recording, leaves: list[Any], axes: list[int | None], spec: Any) -> Any:
+        """Call the function for one lane that stands for all."""
+        recording.enter_lanes()
+        try:
+            lane = [
+                leaf if axis is None else mine.open_lanes(leaf, axis % leaf.ndim)
+                for leaf, axis in zip(leaves, axes, strict=True)
+            ]
+            args, kwargs = optree.tree_unflatten(spec, lane)
+            output = self.function(*args, **kwargs)
+        finally:
+            recording.leave_lanes()
+        parts, form = optree.tree_flatten(output, none_is_leaf=True)
+        stacked = []
+        for part, axis in zip(parts, out_axes_of(self.out_axes, output), strict=True):
+            if axis not in (0, None):
+                raise TracingError("within a compiled function, the lanes of a mapped function are the first axis")
+            stacked.append(part if axis is None else Lanes(part, mine))
+        return optree.tree_unflatten(form, stacked)
+
+    def unrolled(self, leaves: list[Any], axes: list[int | None], spec: Any) -> Any:
+        """Call the function once per lane, and stack what it returns."""
+        lengths = {np.shape(leaf)[axis] for leaf, axis in zip(leaves, axes, strict=True) if axis is not None}
+        if len(lengths) != 1:
+            raise ShapeError(f"the mapped arguments must have the same number of lanes, but they have {sorted(lengths)}")
+        n_lanes = lengths.pop()
+        if n_lanes == 0:
+            raise ShapeError("a mapped function of vars needs at least one lane")
+        outputs = []
+        for k in range(n_lanes):
+            lane = [
+                leaf if axis is None else leaf[(slice(None),) * (axis % leaf.ndim) + (k,)]
+                for leaf, axis in zip(leaves, axes, strict=True)
+            ]
+            args, kwargs = optree.tree_unflatten(spec, lane)
+            outputs.append(self.function(*args, **kwargs))
+        forms = [optree.tree_structure(output, none_is_leaf=True) for output in outputs]
+        if any(form != forms[0] for form in forms):
+            raise TracingError("a mapped function must return the same nest in every lane")
+        columns = zip(*[optree.tree_leaves(output, none_is_leaf=True) for output in outputs], strict=True)
+        stacked = []
+        for column, axis in zip(columns, out_axes_of(self.out_axes, outputs[0]), strict=True):
+            stacked.append(column[0] if axis is None else moved(stack(list(column)), axis))
+        return optree.tree_unflatten(forms[0], stacked)
+
+
+def can_be_recorded(mine: Recording, leaves: list[Any], axes: list[int | None]) -> bool:
+    """Do all mapped arrays come from outside, with one number of lanes, and is this not within lanes already?"""
+    if mine.is_in_lanes():
+        return False
+    lengths = set()
+    for leaf, axis in zip(leaves, axes, strict=True):
+        if axis is not None:
+            if not (isinstance(leaf, np.ndarray) or (isinstance(leaf, VarArray) and leaf.source >= 0)):
+                return False
+            lengths.add(mine.shape_of(leaf)[axis])
+    return len(lengths | ({mine.lanes_opened} if mine.n_lanes is not None else set())) == 1
+
+
+def out_axes_of(out_axes: Any, output: Any) -> list[int | None]:
+    """The axis of the lanes in each leaf of an output nest."""
+    if isinstance(out_axes, list):
+        out_axes = tuple(out_axes)
+    try:
+        return optree.broadcast_prefix(out_axes, output, none_is_leaf=True)  # type: ignore[no-any-return]
+    except ValueError as error:
+        raise TracingError(f"out_axes={out_axes} does not fit what the function returns: {error}") from None
+
+
+def stack(column: list[Any]) -> Any:
+    """Numbers or arrays of equal shape along a new first axis."""
+    shapes = {np.shape(part) if not isinstance(part, Var) else () for part in column}
+    if len(shapes) != 1:
+        raise ShapeError(f"a mapped function must return the same shapes in every lane, but it returned {shapes}")
+    elements = []
+    for part in column:
+        elements += part.flat if isinstance(part, VarArray) else [part] if isinstance(part, Var) else np.ravel(part).tolist()
+    return assemble(elements, (len(column), *shapes.pop()))
+
+
+def moved(array: Any, axis: int) -> Any:
+    """An array whose first axis is moved."""
+    if axis == 0:
+        return array
+    positions = np.moveaxis(np.arange(array.size).reshape(array.shape), 0, axis)
+    flat = array.flat if isinstance(array, VarArray) else array.ravel()
+    return assemble([flat[k] for k in positions.ravel().tolist()], positions.shape)
+
+
+class Lanes(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array along the lanes of a mapped function, while a compiled function is recorded.
+
+    One lane stands for all, so elements cannot be taken. It knows elementwise arithmetic, and `sum` and `mean` over the
+    lanes, which are the same for all lanes again.
+    """
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, lane: Any, mine: Recording) -> None:
+        self.lane = lane
+        self.mine = mine
+
+    def sum(self, axis: Any = 0) -> Any:
+        """Sum over the lanes (axis 0), or over everything (None)."""
+        lane = self.lane
+        if axis is None and np.ndim(lane):
+            lane = np.sum(lane)
+        elif axis not in (0, None) or isinstance(axis, bool):
+            raise TracingError("lanes can be summed along axis 0 only, or along all axes with axis=None")
+        if isinstance(lane, VarArray | np.ndarray):
+            elements = lane.flat if isinstance(lane, VarArray) else lane.ravel().tolist()
+            return assemble([self.sum_of(element) for element in elements], lane.shape)
+        return self.sum_of(lane)
+
+    def sum_of(self, element: Any) -> Any:
+        return recording.lane_sum(element) if isinstance(element, Var) else element * self.mine.n_lanes
+
+    def mean(self, axis: Any = 0) -> Any:
+        """Mean over the lanes (axis 0), or over everything (None)."""
+        n = self.mine.n_lanes * (np.size(self.lane) if axis is None else 1)
+        return self.sum(axis) / n
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "reduce" and ufunc is np.add and inputs[0] is self and set(kwargs) <= {"axis"}:
+            return self.sum(**kwargs)
+        if method != "__call__" or kwargs:
+            raise TracingError(f"np.{ufunc.__name__}.{method} is not known for the lanes of a mapped function")
+        for operand in inputs:
+            if not isinstance(operand, Lanes) and np.ndim(operand):
+                raise TracingError("the lanes of a mapped function can be combined with numbers and other lanes only")
+        operands = [operand.lane if isinstance(operand, Lanes) else operand for operand in inputs]
+        if ufunc in UFUNCS:
+            return Lanes(getattr(functions, UFUNCS[ufunc])(*operands) if not any(map(np.ndim, operands)) else ufunc(*operands), self.mine)
+        raise TracingError(f"np.{ufunc.__name__} has no derivative rule here")
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function in (np.sum, np.mean) and args[0] is self:
+            axis = kwargs.pop("axis", args[1] if len(args) > 1 else None)
+            if not kwargs:
+                return self.sum(axis) if function is np.sum else self.mean(axis)
+        raise TracingError(f"np.{function.__name__} is not known for the lanes of a mapped function")
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise TracingError("the lanes of a mapped function cannot become an array while a function is compiled")
+
+    def __getitem__(self, key: Any) -> Any:
+        raise TracingError("one lane stands for all while a function is compiled: lanes have no elements; take np.sum")
+
+    def __iter__(self) -> Any:
+        raise TracingError("one lane stands for all while a function is compiled: take np.sum in place of sum")
+
+    def __bool__(self) -> bool:
+        raise TracingError("lanes may differ, so no branch can depend on all of them; take wengert.where within the lane")

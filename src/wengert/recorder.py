@@ -1,0 +1,221 @@
+"""How does one call of a function become a program?
+
+The function runs once, on vars. Its inputs come in *blocks*, each of which says where the numbers are to be found in the
+arguments of a later call: a float, the elements of an array, or the lanes of a mapped array. Blocks are opened as the
+function needs them: an array that it only maps never has its elements recorded one by one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from wengert._core import recording
+from wengert._core.arrays import VarArray, assemble
+from wengert._core.forms import Form, form_of
+from wengert._core.plan import Plan
+from wengert._core.program import Program
+from wengert._core.var import Var
+from wengert.signatures import ARRAY, NUMBER, Arguments, Shape, element, size, without
+
+THE_NUMBER, ALL_ELEMENTS, LANES, N_LANES = "the number", "all elements", "lanes", "number of lanes"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Inputs of a program that belong together."""
+
+    kind: str
+    first: int
+    """Number of its first input."""
+    n_inputs: int
+    leaf: int
+    """Which leaf of the arguments; -1 for `constant`."""
+    axis: int = 0
+    """Of LANES: the axis along which the lanes are."""
+    constant: np.ndarray[Any, Any] | None = field(default=None, compare=False)
+    """An array that the function has from elsewhere, as it was when it was recorded."""
+
+
+@dataclass
+class Recorded:
+    """A program, and the way from arguments to its inputs and from its outputs to the result."""
+
+    program: Program
+    form: Form
+    blocks: list[Block]
+    shapes: list[Shape | None]
+    """Of each leaf: the shape that it must have; None for an axis of any length, or for a number."""
+
+
+class Recording:
+    """A function that is being recorded."""
+
+    def __init__(self, arguments: Arguments) -> None:
+        self.arguments = arguments
+        self.inputs: list[Var] = []
+        self.blocks: list[Block] = []
+        self.shapes = arguments.shapes()
+        self.fixed: set[int] = set()
+        """Leaves whose shape the function has seen, so that it must not change."""
+        self.n_lanes: Var | None = None
+        self.lanes_opened = 0
+        """How many lanes the mapped arrays had, once there are any."""
+
+    def open(self, kind: str, leaf: int, values: list[float], varying: bool, **where: Any) -> list[Var]:
+        """Open a block of inputs with these example values."""
+        self.blocks.append(Block(kind, len(self.inputs), len(values), leaf, **where))
+        new = [recording.add_input(value, varying) for value in values]
+        self.inputs += new
+        return new
+
+    def open_leaf(self, k: int) -> Any:
+        """What stands for a leaf of the arguments while the function runs."""
+        leaf, axis = self.arguments.leaves[k], self.arguments.axes[k]
+        if self.arguments.kinds[k] is None:
+            return leaf
+        if self.arguments.kinds[k] is NUMBER:
+            return self.open(THE_NUMBER, k, [float(leaf)], False)[0]
+        if axis is None:
+            return VarArray.deferred(
+                leaf.shape, k, lambda: self.open(ALL_ELEMENTS, k, numbers_in(leaf), False), lambda: self.fixed.add(k)
+            )
+        shape = without(leaf.shape, axis)
+        lane = self.open(LANES, k, example_lane(leaf, axis), True, axis=axis)
+        return lane[0] if shape == () else assemble(lane, shape)
+
+    def open_lanes(self, array: Any, axis: int) -> Any:
+        """One lane of an array that a mapped function within this one takes; None if that cannot be recorded."""
+        leaf = array.source if isinstance(array, VarArray) else -1
+        values = self.arguments.leaves[leaf] if leaf >= 0 else np.array(array, np.float64)
+        n_lanes = values.shape[axis]
+        if self.n_lanes is None:
+            self.n_lanes = self.open(N_LANES, leaf, [float(n_lanes)], False, axis=axis, constant=None if leaf >= 0 else values)[0]
+            self.lanes_opened = n_lanes
+        shape = without(values.shape, axis)
+        constant = None if leaf >= 0 else values
+        lane = self.open(LANES, leaf, example_lane(values, axis), True, axis=axis, constant=constant)
+        wanted = self.shapes[leaf] if leaf >= 0 else None
+        if wanted is not None:
+            self.shapes[leaf] = (*wanted[:axis], None, *wanted[axis + 1 :])
+        return lane[0] if shape == () else assemble(lane, shape)
+
+
+    def is_in_lanes(self) -> bool:
+        """Is the function of one lane running?"""
+        return recording.is_in_lanes()
+
+    def shape_of(self, array: Any) -> tuple[int, ...]:
+        """The shape of an array from outside, which may have another number of lanes at the next call."""
+        return self.arguments.leaves[array.source].shape if isinstance(array, VarArray) else array.shape  # type: ignore[no-any-return]
+
+    def demanded_shapes(self) -> list[Shape | None]:
+        """The shapes on which the recording depends."""
+        return [
+            exact if k in self.fixed else shape
+            for k, (exact, shape) in enumerate(zip(self.arguments.shapes(), self.shapes, strict=True))
+        ]
+
+
+class Current(threading.local):
+    """The recording of each thread."""
+
+    recording: Recording | None = None
+
+
+current = Current()
+
+
+def numbers_in(array: np.ndarray[Any, Any]) -> list[float]:
+    """The elements in the order of the rows, as floats."""
+    return np.asarray(array, np.float64).ravel().tolist()  # type: ignore[no-any-return]
+
+
+def example_lane(array: np.ndarray[Any, Any], axis: int) -> list[float]:
+    """The elements of the first lane; ones if there is no lane."""
+    if array.shape[axis] == 0:
+        return [1.0] * size(without(array.shape, axis))
+    return numbers_in(np.moveaxis(array, axis, 0)[0])
+
+
+def record(function: Callable[..., Any], arguments: Arguments, single: bool) -> Recorded:
+    """Run a function once on vars and compile what it did.
+
+    Parameters
+    ----------
+    function : callable
+    arguments : Arguments
+        Example arguments. Mapped leaves give the function their first lane.
+    single : bool
+        Compile for float32.
+
+    Raises
+    ------
+    TracingError
+        If the function returns something other than real numbers, or uses vars from outside.
+    """
+    first = recording.open_recording()
+    mine = current.recording = Recording(arguments)
+    is_mapped = any(axis is not None for axis in arguments.axes)
+    try:
+        if is_mapped:
+            recording.enter_lanes()
+        leaves = [mine.open_leaf(k) for k in range(len(arguments.leaves))]
+        args, kwargs = arguments.rebuild(leaves)
+        form, elements = form_of(function(*args, **kwargs))
+        plan = Plan(mine.inputs, mine.n_lanes, elements, recording.recorded_guards())
+        program = Program(plan.parts | {"single": single})
+        return Recorded(program, form, mine.blocks, mine.demanded_shapes())
+    finally:
+        current.recording = None
+        mine.inputs, mine.n_lanes = [], None
+        leaves = args = kwargs = elements = plan = None  # or the nodes would outlive the recording
+        recording.close_recording(first)
+
+
+def gather(recorded: Recorded, arguments: Arguments, n_lanes: int, dtype: Any) -> tuple[Any, Any, list[Any]]:
+    """The inputs of a program from the arguments of a call.
+
+    Returns
+    -------
+    uniform : ndarray of float64, shape (n_inputs,)
+        Those that do not vary.
+    streams : ndarray of intp, shape (n_inputs, 2)
+        Address of the first lane and stride of those that do.
+    keep : list of ndarray
+        Arrays that must live as long as the streams are read.
+    """
+    uniform = np.zeros(recorded.program.n_inputs)
+    streams = np.zeros((recorded.program.n_inputs, 2), np.intp)
+    keep = []
+    for block in recorded.blocks:
+        leaf = block.constant if block.constant is not None else arguments.leaves[block.leaf]
+        end = block.first + block.n_inputs
+        if block.kind is THE_NUMBER:
+            uniform[block.first] = leaf
+        elif block.kind is N_LANES:
+            uniform[block.first] = leaf.shape[block.axis]
+        elif block.kind is ALL_ELEMENTS:
+            uniform[block.first : end] = np.asarray(leaf, np.float64).ravel()
+        else:
+            lanes = np.moveaxis(leaf, block.axis, 0)
+            if lanes.dtype != dtype or not lanes.dtype.isnative or not lanes.flags.aligned:
+                lanes = lanes.astype(dtype)
+            keep.append(lanes)
+            streams[block.first : end] = streams_of(lanes)
+    return uniform, streams, keep
+
+
+def streams_of(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Address and stride of every element along the first axis, in the order of the others."""
+    offsets = np.zeros(1, np.intp)
+    for length, stride in zip(array.shape[1:], array.strides[1:], strict=True):
+        offsets = np.add.outer(offsets, np.arange(length) * stride).ravel()
+    result = np.empty((len(offsets), 2), np.intp)
+    result[:, 0] = array.__array_interface__["data"][0] + offsets
+    result[:, 1] = array.strides[0] if array.ndim else 0
+    return result
