@@ -84,4 +84,5 @@ cdef enum:
     SUB_SQUARE = 77
     SUB_OF_SQUARE = 78
     SQUARE_SUB = 79
-    N_INSTRUCTIONS = 80
+    GUARD = 80
+    N_INSTRUCTIONS = 81

@@ -1,7 +1,7 @@
 # What does one SIMD build of the kernels offer to the rest of the package?
 #
-# `table` is a capsule with the address of `eager`, the kernel of each op by its code; `evaluate` runs a kernel over
-# arrays, for tests and measurements.
+# `table` is a capsule with the address of `eager`, the kernel of each op by its code, and `vm` one with the address of
+# the virtual machine; `evaluate` runs an eager kernel over arrays, for tests and measurements.
 
 include "kernels.pxi"
 
@@ -13,10 +13,16 @@ import numpy as np
 
 from wengert import ops
 
+cdef extern from "runner.h":
+    ctypedef struct vm_t:
+        pass
+    const vm_t VM
+
 cdef eager_t[N_CODES] eager
 
 fill_table(eager)
 table = PyCapsule_New(<void*>eager, "wengert.eager", NULL)
+vm = PyCapsule_New(<void*>&VM, "wengert.vm", NULL)
 
 
 def evaluate(str name, *arguments):

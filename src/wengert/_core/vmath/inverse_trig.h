@@ -59,23 +59,20 @@ static inline double vatan(double x) {
 
 /* The angle of the point (x, y), with the sign of y. */
 static inline double vatan2(double y, double x) {
-    if (x != x || y != y) return x + y;
     double n = fabs(y), d = fabs(x);
-    int left = (int)(bits_of(x) >> 63); /* -0 is on the left */
-    if (n == INFINITY && d == INFINITY) n = d = 1.0;
-    double ratio = n == 0.0 ? 0.0 : n / d, angle;
+    int left = bits_of(x) >> 63 != 0; /* -0 is on the left */
+    int both_infinite = (n == INFINITY) & (d == INFINITY);
+    n = both_infinite ? 1.0 : n;
+    d = both_infinite ? 1.0 : d;
+    double ratio = n == 0.0 ? 0.0 : n / d;
+    double scale = (n > 0x1p500) | (d > 0x1p500) ? 0x1p-500 : (n < 0x1p-500) | (d < 0x1p-500) ? 0x1p500 : 1.0;
+    dd a = {n * scale, 0.0}, b = {d * scale, 0.0}, right = atan_quotient(a, b);
+    double angle = left ? dd_add(VMATH_PI, dd_neg(right)).hi : right.hi;
     /* Beyond 2^60 the angle is that of an axis to the last bit, or, just above the right axis, the ratio itself. */
-    if (ratio < 0x1p-60) {
-        angle = left ? VMATH_PI.hi : ratio;
-    } else if (ratio > 0x1p60) {
-        angle = 0.5 * VMATH_PI.hi;
-    } else {
-        double scale = n > 0x1p500 || d > 0x1p500 ? 0x1p-500 : n < 0x1p-500 || d < 0x1p-500 ? 0x1p500 : 1.0;
-        dd a = {n * scale, 0.0}, b = {d * scale, 0.0};
-        dd right_angle = atan_quotient(a, b);
-        angle = left ? dd_add(VMATH_PI, dd_neg(right_angle)).hi : right_angle.hi;
-    }
-    return copysign(angle, y);
+    double on_axis = left ? VMATH_PI.hi : ratio;
+    angle = ratio < 0x1p-60 ? on_axis : angle;
+    angle = ratio > 0x1p60 ? 0.5 * VMATH_PI.hi : angle;
+    return (x != x) | (y != y) ? x + y : copysign(angle, y);
 }
 
 /* sqrt(1 - x^2), without cancellation; NaN beyond 1. */

@@ -127,17 +127,32 @@ static inline double logaddexp_cancelling(double top, double bottom) {
     return ldexp_dd(sum, unit);
 }
 
-static inline double vlogaddexp(double a, double b) {
-    double top = a > b ? a : b, bottom = a > b ? b : a;
-    if (a != a || b != b) return a + b;
+/* The smaller and the larger argument; NaN may come out as either. */
+static inline double logaddexp_bottom(double a, double b) { return a > b ? b : a; }
+static inline double logaddexp_top(double a, double b) { return a > b ? a : b; }
+
+/* Right unless logaddexp_rare of the result, and without a branch. */
+static inline double logaddexp_main(double a, double b) {
+    double top = logaddexp_top(a, b), bottom = logaddexp_bottom(a, b);
     dd d = two_sum(bottom, -top);
-    /* exp(-760) is 0; this includes a bottom of -infinity and a d of -infinity.  What is left is equal infinities. */
-    if (d.hi < -760.0 || d.hi != d.hi) return top + 0.0; /* log(exp(-0.0)) is +0.0 */
     scaled_dd e = exp_of_minus_abs(d.hi);
     e.m.lo = vfma(e.m.hi, d.lo, e.m.lo);
     dd log_part = log1p_of_scaled(e), sum = two_sum(top, log_part.hi);
     double result = sum.hi + (sum.lo + log_part.lo);
-    return top < 0.0 && fabs(result) < 0.25 * fabs(top) ? logaddexp_cancelling(top, bottom) : result;
+    /* exp(-760) is 0; this includes a bottom of -infinity and a d of -infinity.  A d of NaN is equal infinities. */
+    result = (d.hi < -760.0) | (d.hi != d.hi) ? top + 0.0 : result; /* log(exp(-0.0)) is +0.0 */
+    return (a != a) | (b != b) ? a + b : result;
+}
+
+/* Do the two terms of this result cancel? */
+static inline int logaddexp_rare(double a, double b, double result) {
+    double top = logaddexp_top(a, b);
+    return (top < 0.0) & (fabs(result) < 0.25 * fabs(top));
+}
+
+static inline double vlogaddexp(double a, double b) {
+    double result = logaddexp_main(a, b);
+    return logaddexp_rare(a, b, result) ? logaddexp_cancelling(logaddexp_top(a, b), logaddexp_bottom(a, b)) : result;
 }
 
 #endif
