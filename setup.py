@@ -10,6 +10,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import numpy as np
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
@@ -58,10 +59,10 @@ def extension(source: Path) -> Extension:
     return Extension(
         f"wengert._core.{source.stem}",
         [str(source)],
-        include_dirs=[str(CORE)],
+        include_dirs=[str(CORE), np.get_include()],
         extra_compile_args=FLAGS + BUILDS.get(source.stem.removeprefix("kernels_"), []) + SANITIZE,
         extra_link_args=SANITIZE,
-        define_macros=MACROS,
+        define_macros=[*MACROS, ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         depends=[str(path) for ending in ("*.pxd", "*.pxi", "*.h", "vmath/*.h") for path in CORE.glob(ending)],
     )
 

@@ -18,8 +18,9 @@ import numpy as np
 import optree
 
 from wengert._core import functions, recording
-from wengert._core.arrays import UFUNCS, VarArray, assemble
-from wengert._core.var import Var
+from wengert._core.arrays import VarArray, assemble
+from wengert._core.forms import Stacked
+from wengert._core.var import UFUNCS, Var
 from wengert.errors import ShapeError, TracingError
 from wengert.recorder import Recording, current
 from wengert.signatures import has_vars, mapped_axes
@@ -180,7 +181,7 @@ def moved(array: Any, axis: int) -> Any:
     return assemble([flat[k] for k in positions.ravel().tolist()], positions.shape)
 
 
-class Lanes(np.lib.mixins.NDArrayOperatorsMixin):
+class Lanes(Stacked, np.lib.mixins.NDArrayOperatorsMixin):
     """An array along the lanes of a mapped function, while a compiled function is recorded.
 
     One lane stands for all, so elements cannot be taken. It knows elementwise arithmetic, and `sum` and `mean` over the
@@ -190,7 +191,7 @@ class Lanes(np.lib.mixins.NDArrayOperatorsMixin):
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, lane: Any, mine: Recording) -> None:
-        self.lane = lane
+        super().__init__(lane)
         self.mine = mine
 
     def sum(self, axis: Any = 0) -> Any:

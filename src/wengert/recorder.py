@@ -16,11 +16,12 @@ import numpy as np
 
 from wengert._core import recording
 from wengert._core.arrays import VarArray, assemble
+from wengert._core.call import QuickCall
 from wengert._core.forms import Form, form_of
 from wengert._core.plan import Plan
 from wengert._core.program import Program
 from wengert._core.var import Var
-from wengert.signatures import ARRAY, NUMBER, Arguments, Shape, element, size, without
+from wengert.signatures import ARRAY, NUMBER, Arguments, Shape, size, without
 
 THE_NUMBER, ALL_ELEMENTS, LANES, N_LANES = "the number", "all elements", "lanes", "number of lanes"
 
@@ -40,6 +41,10 @@ class Block:
     constant: np.ndarray[Any, Any] | None = field(default=None, compare=False)
     """An array that the function has from elsewhere, as it was when it was recorded."""
 
+    def array(self, arguments: Arguments) -> Any:
+        """The leaf of the arguments, or the constant, in which the numbers are."""
+        return arguments.leaves[self.leaf] if self.constant is None else self.constant
+
 
 @dataclass
 class Recorded:
@@ -50,6 +55,30 @@ class Recorded:
     blocks: list[Block]
     shapes: list[Shape | None]
     """Of each leaf: the shape that it must have; None for an axis of any length, or for a number."""
+
+    def n_lanes(self, arguments: Arguments) -> int:
+        """Lanes of the arrays that the function itself maps."""
+        for block in self.blocks:
+            if block.kind is LANES:
+                return int(block.array(arguments).shape[block.axis])
+        return 0
+
+    def is_quick(self, arguments: Arguments) -> bool:
+        """Are the inputs the numbers of the positional arguments, in order?"""
+        wanted = [THE_NUMBER if kind is NUMBER else ALL_ELEMENTS for kind in arguments.kinds]
+        args, kwargs = arguments.rebuild(arguments.leaves)
+        return (
+            not kwargs
+            and not self.program.varies
+            and all(kind is not None for kind in arguments.kinds)
+            and len(args) == len(arguments.leaves)
+            and [(block.kind, block.leaf) for block in self.blocks] == list(zip(wanted, range(len(args)), strict=True))
+        )
+
+    def quick_call(self, arguments: Arguments) -> QuickCall:
+        """The same for calls that are like this one."""
+        shapes = [leaf.shape if kind is ARRAY else None for leaf, kind in zip(arguments.leaves, arguments.kinds, strict=True)]
+        return QuickCall(self.program, self.form, shapes)
 
 
 class Recording:
@@ -177,7 +206,7 @@ def record(function: Callable[..., Any], arguments: Arguments, single: bool) -> 
         recording.close_recording(first)
 
 
-def gather(recorded: Recorded, arguments: Arguments, n_lanes: int, dtype: Any) -> tuple[Any, Any, list[Any]]:
+def gather(recorded: Recorded, arguments: Arguments, dtype: Any) -> tuple[Any, Any, list[Any]]:
     """The inputs of a program from the arguments of a call.
 
     Returns
@@ -193,7 +222,7 @@ def gather(recorded: Recorded, arguments: Arguments, n_lanes: int, dtype: Any) -
     streams = np.zeros((recorded.program.n_inputs, 2), np.intp)
     keep = []
     for block in recorded.blocks:
-        leaf = block.constant if block.constant is not None else arguments.leaves[block.leaf]
+        leaf = block.array(arguments)
         end = block.first + block.n_inputs
         if block.kind is THE_NUMBER:
             uniform[block.first] = leaf

@@ -14,8 +14,13 @@ cdef class Form:
     cdef readonly tuple shape  # of an array
     cdef readonly Py_ssize_t size  # of a leaf: how many numbers
     cdef cnp.npy_intp[32] dims  # the shape once more
+    cdef readonly bint stacked  # of a leaf: has it an axis of lanes in front?
     cdef readonly list children
     cdef object rebuild  # of a NEST: puts it together
 
     cdef object build(self, const double* numbers, Py_ssize_t* position, bint single)
     cdef bint fill(self, object out, const double* numbers, Py_ssize_t* position) except -1
+
+
+cdef class Stacked:
+    cdef readonly object lane  # a number, var or array

@@ -3,12 +3,19 @@ from typing import Any, final
 
 from wengert._core.var import Var
 
+class Stacked:
+    lane: Any
+    def __init__(self, lane: Any) -> None: ...
+
 @final
 class Form:
     kind: int
     shape: tuple[int, ...]
     size: int
+    stacked: bool
     children: list[Form]
+    @property
+    def is_number(self) -> bool: ...
     def __init__(
         self, kind: int, shape: tuple[int, ...] = (), children: Iterable[Form] = (), rebuild: Any = None
     ) -> None: ...

@@ -20,6 +20,13 @@ from wengert.errors import ShapeError, TracingError
 cnp.import_array()
 
 
+cdef class Stacked:
+    """An array along lanes, of which only one lane is there: what a mapped function returns while it is recorded."""
+
+    def __init__(self, lane):
+        self.lane = lane
+
+
 @cython.final
 cdef class Form:
     """The form of one output nest, and of everything below it."""
@@ -36,6 +43,11 @@ cdef class Form:
             self.size *= n
             self.dims[k] = n
 
+    @property
+    def is_number(self):
+        """Is it a single number?"""
+        return self.kind == NUMBER
+
     def leaves(self):
         """The forms of the numbers and arrays, in order."""
         if self.kind == NUMBER or self.kind == ARRAY:
@@ -50,7 +62,7 @@ cdef class Form:
     def signature(self):
         """Something that compares equal for equal forms."""
         rebuild = None if self.rebuild is None else getattr(self.rebuild, "__self__", self.rebuild)
-        return self.kind, self.shape, rebuild, [child.signature() for child in self.children]
+        return self.kind, self.shape, self.stacked, rebuild, [child.signature() for child in self.children]
 
     def nest(self, leaves):
         """The nest with these objects as its leaves."""
@@ -154,6 +166,7 @@ def form_of(nest):
 
 
 cdef Form take_apart(object nest, list elements):
+    cdef Form result
     kind = type(nest)
     if kind is Var or kind is float:
         elements.append(nest)
@@ -161,6 +174,10 @@ cdef Form take_apart(object nest, list elements):
     if kind is tuple or kind is list:
         children = [take_apart(part, elements) for part in nest]
         return Form(TUPLE if kind is tuple else LIST, children=children)
+    if isinstance(nest, Stacked):
+        result = take_apart(nest.lane, elements)
+        result.stacked = True
+        return result
     if isinstance(nest, VarArray):
         elements += nest.flat
         return Form(ARRAY, shape=nest.shape)

@@ -177,6 +177,15 @@ cdef class LanesRun:
             self.pool[self.program.sums[k].place] = 0.0
         return 0
 
-    def uniform_output(self, int number):
-        """The value of an output that does not vary."""
-        return self.pool[self.program.output_places[number]]
+    def uniform_outputs(self):
+        """The values of all outputs, an array; arbitrary for those that vary."""
+        cdef int k
+        values = np.empty(self.program.n_outputs)
+        cdef double[::1] value = values
+        for k in range(self.program.n_outputs):
+            value[k] = self.pool[self.program.output_places[k]] if self.program.output_pieces[k] < 0 else 0.0
+        return values
+
+    def varying_outputs(self):
+        """Which outputs vary, an array of bools."""
+        return np.asarray(self.program.output_pieces) >= 0

@@ -1,10 +1,6 @@
 from typing import Any
 
-import numpy as np
-
 from wengert._core.var import Var
-
-INSTRUCTION: np.dtype[np.void]
 
 class Plan:
     parts: dict[str, Any]

@@ -20,20 +20,9 @@ from wengert._core.origin cimport position
 from wengert._core.schedule cimport GUARDED, Schedule
 from wengert._core.terms cimport CONSTANT, Terms, term_t
 from wengert._core.var cimport Var, node_of
+from wengert._core.vm cimport instr_t
+from wengert._core.vm import INSTRUCTION
 from wengert.errors import TracingError
-
-INSTRUCTION = np.dtype(
-    {
-        "names": ["op", "kind", "expected", "dst", "a", "b", "c"],
-        "formats": [np.uint16, np.uint8, np.uint8, np.int32, np.int32, np.int32, np.int32],
-    }
-)
-
-cdef packed struct instruction_t:
-    unsigned short op
-    unsigned char kind
-    unsigned char expected
-    int dst, a, b, c
 
 cdef int[N_CODES] arity
 cdef short[N_CODES][N_CODES][2] fused  # code of the superinstruction of outer, inner and position; 0 for none
@@ -368,7 +357,8 @@ cdef class Plan:
         cdef unsigned char[::1] state = schedule.part
         code = np.zeros(n, INSTRUCTION)
         origins = np.empty(n, np.int64)
-        cdef instruction_t[::1] instruction = code
+        cdef char[::1] bytes_of_code = code.view(np.int8)
+        cdef instr_t* instruction = <instr_t*>&bytes_of_code[0] if n else NULL
         cdef int64_t[::1] origin = origins
         for t in targets:
             left[t] += 1
@@ -381,7 +371,7 @@ cdef class Plan:
             t = order[i]
             args[0], args[1], args[2] = term[t].a, term[t].b, term[t].c
             origin[i] = term[t].origin
-            instruction[i].op = <unsigned short>(N_INSTRUCTIONS if term[t].op == GUARDED else term[t].op)
+            instruction[i].op = <unsigned short>(GUARD if term[t].op == GUARDED else term[t].op)
             instruction[i].a = self.place[args[0]]
             instruction[i].b = self.place[args[1]] if args[1] >= 0 else 0
             instruction[i].c = self.place[args[2]] if args[2] >= 0 else 0

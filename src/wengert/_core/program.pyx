@@ -7,9 +7,9 @@ from libc.string cimport memcpy
 import numpy as np
 
 from wengert import ops
-from wengert._core.codes cimport N_INSTRUCTIONS
+from wengert._core.codes cimport GUARD
 from wengert._core.vm cimport instr_t, vm
-from wengert._core.vm import GUARD, INSTRUCTION
+from wengert._core.vm import INSTRUCTION
 from wengert.errors import ProgramFormatError
 
 NAMES = {code: name for code, name in enumerate(ops.NODES_WITHOUT_OP)}
