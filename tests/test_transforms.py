@@ -1,4 +1,4 @@
-"""Do grad, value_and_grad and jacobian differentiate plain functions, and nothing else?"""
+"""Do the transforms differentiate plain functions of numbers and nests, and nothing else?"""
 
 import functools
 import math
@@ -188,44 +188,25 @@ def test_inputs_that_are_no_numbers(transform, bad):
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS)
-def test_array_input_says_its_shape(transform):
-    with pytest.raises(wg.ShapeError, match=r"\(3,\)"):
-        transform(lambda x: x)(np.ones(3))
-
-
-@pytest.mark.parametrize("transform", TRANSFORMS)
-@pytest.mark.parametrize("bad", ["1", None, 1j, object(), b"1", np.ones(2)], ids=str)
+@pytest.mark.parametrize("bad", ["1", None, 1j, object(), b"1"], ids=str)
 def test_outputs_that_are_no_numbers(transform, bad):
     with pytest.raises(TracingError, match=f"returned.*{type(bad).__name__}"):
         transform(lambda x: bad)(1.0)
 
 
-@pytest.mark.parametrize("several", [[1.0], (1.0, 2.0), {"a": 1.0}], ids=str)
+@pytest.mark.parametrize("several", [[1.0], (1.0, 2.0), {"a": 1.0}, np.ones(2)], ids=str)
 def test_several_outputs_of_grad_lead_to_jacobian(several):
     for transform in (wg.grad, wg.value_and_grad):
         with pytest.raises(TracingError, match=r"wengert\.jacobian"):
             transform(lambda x: several)(1.0)
 
 
-def test_var_as_input_is_refused():
-    with pytest.raises(TracingError, match=r"\.data"):
-        wg.grad(lambda x: x)(Var(1.0))
-
-
 def test_leaves_outside_keep_their_gradients():
     w = Var(2.0)
     (w * 3.0).backward()
-    assert wg.grad(lambda x: x * w)(5.0) == 2.0
-    assert wg.value_and_grad(lambda x: w * w)(5.0) == (4.0, 0.0)
-    assert w.grad == 3.0
-
-
-def test_derivative_of_a_derivative_is_refused_not_dropped():
-    f = lambda x: x**3  # noqa: E731
-    with pytest.raises(TracingError, match="not supported"):
-        wg.grad(lambda x: wg.grad(f)(x))(2.0)
-    with pytest.raises(TracingError, match="derivatives of derivatives"):
-        wg.grad(lambda x: wg.grad(lambda y: x * y)(3.0))(2.0)
+    gradient = wg.grad(lambda x: x * w)(5.0)
+    value, zero = wg.value_and_grad(lambda x: w * w)(5.0)
+    assert (gradient.data, value.data, zero, w.grad) == (2.0, 4.0, 0.0, 3.0)
 
 
 def test_derivative_inside_that_does_not_depend_on_the_inputs_is_a_number():

@@ -198,13 +198,6 @@ def test_no_number_is_refused_on_either_side(op, bad):
 
 
 @pytest.mark.parametrize("op", ARITHMETIC)
-def test_arrays_are_refused_with_their_shape(op):
-    for arguments in ((Var(3.0), np.ones((2, 3))), (np.ones((2, 3)), Var(3.0))):
-        with pytest.raises(wg.ShapeError, match=r"\(2, 3\)"):
-            op(*arguments)
-
-
-@pytest.mark.parametrize("op", ARITHMETIC)
 def test_foreign_types_may_know_vars(op):
     class Friend:
         def answer(self, *_):
@@ -379,7 +372,7 @@ REFUSED = {
         "x.__init__(2.0)", "wg.exp('1')", "wg.exp(None)", "wg.add('1', '2')", "wg.add(x, '2')", "wg.add([1], x)",
         "wg.relu([1.0])", "wg.where(x, 'a', 1.0)", "wg.where(x, 1.0, None)", "wg.erf(1j)", "wg.mul(1j, x)",
     ],
-    wg.ShapeError: ["Var(np.ones(2))", "Var(np.ones((1, 1)))", "wg.exp(np.ones(3))", "wg.add(x, np.ones(3))"],
+    wg.ShapeError: ["Var(np.ones(2))", "Var(np.ones((1, 1)))", "x.backward(np.ones(3))"],
     TypeError: ["Var()", "Var(1.0, 2.0)", "wg.exp()", "wg.add(x)", "len(x)", "iter(x)", "x[0]", "x @ x", "x << 1"],
 }  # fmt: skip
 
@@ -401,7 +394,7 @@ def test_conversion_says_what_to_do(code):
 def test_refused_operation_changes_nothing():
     x = Var(3.0)
     y = x * x
-    for bad in ("a", np.ones(2), 1j):
+    for bad in ("a", np.array("a"), 1j):
         with pytest.raises(wg.WengertError):
             y + bad
     y.backward()

@@ -17,8 +17,9 @@ from wengert._core.functions import *  # noqa: F403  (the functions of the op ta
 from wengert._core.graph import Graph
 from wengert._core.var import Var
 from wengert.check import check_grad
+from wengert.derivatives import hessian, hvp, jacobian, jvp, vjp
 from wengert.errors import NonFiniteError, ProgramFormatError, ShapeError, TracingError, WengertError
-from wengert.transforms import grad, jacobian, value_and_grad
+from wengert.transforms import grad, value_and_grad
 
 __version__ = "0.1.0"
 
@@ -33,10 +34,14 @@ __all__ = [
     "check_grad",
     "current_graph",
     "grad",
+    "hessian",
+    "hvp",
     "jacobian",
+    "jvp",
     "nn",
     "ops",
     "optim",
     "value_and_grad",
+    "vjp",
     *functions.__all__,
 ]

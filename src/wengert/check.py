@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from wengert.derivatives import jacobian
 from wengert.errors import WengertError
 from wengert.nests import flatten
-from wengert.transforms import ArgNums, checked, chosen, jacobian, replaced
+from wengert.transforms import ArgNums, checked, chosen, replaced
 
 COMPLEX_STEP = 1e-30  # its square is lost in any rounding, and products of several steps do not underflow
 DIFFERENCE_STEP = 2.0**-9  # near eps**(1/6), where truncation and rounding balance after one extrapolation

@@ -1,6 +1,6 @@
-"""How does a plain function become its derivative?
+"""How does a plain function become its gradient?
 
-The inputs are recorded as fresh nodes, the function runs on them as it is, and one sweep per output gives the
+The inputs are recorded as fresh nodes, the function runs on them as it is, and one sweep back from the output gives the
 derivatives. Whatever Python the function contains (``if``, ``for``, ``while``, recursion) just runs.
 """
 
@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from wengert._core.inputs import close_inputs, derivatives, open_inputs
+from wengert._core.arrays import VarArray
+from wengert._core.inputs import close_inputs, open_inputs, value_and_derivatives
 from wengert._core.var import Var
 from wengert.errors import TracingError
 from wengert.nests import flatten
@@ -28,27 +29,32 @@ def grad(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
     Parameters
     ----------
     f : callable
-        Takes floats or nests (list, tuple, dict, ...) of floats in the arguments that `argnums` names, and anything in
-        the others. Returns one number.
+        Takes floats, NumPy arrays, or nests (list, tuple, dict, ...) of these in the arguments that `argnums` names,
+        and anything in the others. Returns one number.
     argnums : int or sequence of int, default 0
         Positions of the arguments to differentiate in; negative ones count from the end.
 
     Returns
     -------
     callable
-        Takes the arguments of `f`. Returns the derivative in each float of the argument, in a nest of the same form;
-        a tuple of these if `argnums` is a sequence.
+        Takes the arguments of `f`. Returns the derivative in each number of the argument, in a nest of the same form
+        and arrays of the same shapes; a tuple of these if `argnums` is a sequence.
 
     Raises
     ------
     TracingError
-        If an argument holds something that is no real number, `f` returns something that is not one number, or this is
-        a derivative of a derivative (not supported yet).
+        If an argument holds something that is no real number, or `f` returns something that is not one number.
 
     See Also
     --------
     value_and_grad : Gives the value too, at no extra cost.
     jacobian : For functions that return several numbers.
+    hessian, hvp : Second derivatives.
+
+    Notes
+    -----
+    Derivatives nest to any order, also over vars that the function finds outside: where the result depends on these, it
+    is made of vars, and can be differentiated in them.
 
     Examples
     --------
@@ -56,6 +62,8 @@ def grad(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
     ...     return scale * (p["a"] ** 2 + p["b"])
     >>> wg.grad(f)({"a": 3.0, "b": 1.0}, 10.0)
     {'a': 60.0, 'b': 10.0}
+    >>> wg.grad(wg.grad(lambda x: x**3))(2.0)
+    12.0
     """
     both = value_and_grad(f, argnums)
 
@@ -79,7 +87,7 @@ def value_and_grad(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[...,
     Returns
     -------
     callable
-        Takes the arguments of `f`. Returns ``(value, gradient)``: a float, and what `grad` gives.
+        Takes the arguments of `f`. Returns ``(value, gradient)``: a number, and what `grad` gives.
 
     Raises
     ------
@@ -94,13 +102,14 @@ def value_and_grad(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[...,
     positions = checked(argnums)
 
     @functools.wraps(f, assigned=("__doc__",))
-    def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[float, Any]:
+    def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         leaves, rebuild = flatten(chosen(args, positions))
         inputs = open_inputs(leaves)
         try:
             output = f(*replaced(args, positions, rebuild(inputs)), **kwargs)
             if type(output) is Var:
-                return output.data, rebuild(derivatives(output, inputs))
+                value, derivatives = value_and_derivatives(output, inputs)
+                return value, rebuild(derivatives)
             return number(output), rebuild([0.0] * len(inputs))
         finally:
             output = None  # or its node would outlive the call
@@ -109,62 +118,12 @@ def value_and_grad(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[...,
     return value_and_gradient
 
 
-def jacobian(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
-    """All derivatives of a function that returns a nest of numbers.
-
-    Parameters
-    ----------
-    f : callable
-        Takes arguments as for `grad`. Returns a number or a nest of numbers.
-    argnums : int or sequence of int, default 0
-        As for `grad`.
-
-    Returns
-    -------
-    callable
-        Takes the arguments of `f`. Returns the nest that `f` returns with every number replaced by its gradient: for a
-        list in and a list out, the list of the Jacobian's rows.
-
-    Raises
-    ------
-    TracingError
-        As for `grad`.
-
-    Examples
-    --------
-    >>> wg.jacobian(lambda v: [v[0] * v[1], v[0] + 3.0 * v[1]])([2.0, 5.0])
-    [[5.0, 2.0], [1.0, 3.0]]
-    """
-    positions = checked(argnums)
-
-    @functools.wraps(f, assigned=("__doc__",))
-    def matrix(*args: Any, **kwargs: Any) -> Any:
-        leaves, rebuild = flatten(chosen(args, positions))
-        inputs = open_inputs(leaves)
-        try:
-            outputs, rebuild_outputs = flatten(f(*replaced(args, positions, rebuild(inputs)), **kwargs))
-            return rebuild_outputs([rebuild(row(output, inputs)) for output in outputs])
-        finally:
-            outputs = []  # or their nodes would outlive the call
-            close_inputs(inputs)
-
-    return matrix
-
-
 def number(constant: Any) -> float:
     """Value of an output that does not depend on the inputs."""
     if isinstance(constant, Real | np.bool_):
         return float(constant)
-    advice = "; for several numbers take wengert.jacobian" if isinstance(constant, list | tuple | dict) else ""
+    advice = "; for several numbers take wengert.jacobian" if isinstance(constant, list | tuple | dict | np.ndarray | VarArray) else ""
     raise TracingError(f"the function must return real numbers, but it returned {type(constant).__name__}{advice}")
-
-
-def row(output: Any, inputs: list[Var]) -> list[float]:
-    """Derivatives of an output in the inputs; zeros if it is a constant."""
-    if type(output) is Var:
-        return derivatives(output, inputs)
-    number(output)
-    return [0.0] * len(inputs)
 
 
 def checked(argnums: Any) -> int | tuple[int, ...]:

@@ -21,6 +21,7 @@ cdef extern from "Python.h":
     int PyGC_Enable()
 
 cdef tuple BUFFERS = ("op", "arg0", "arg1", "value", "slope0", "slope1", "place_of")
+cdef str TOO_MANY = "a graph holds at most 2**30 nodes; drop vars you no longer need, or go in parts"
 cdef tuple VIEWS = ("op", "arg0", "arg1", "value", "slope0", "slope1", "adjoint")
 
 
@@ -98,11 +99,32 @@ cdef class Graph:
                 self.recent_peak = n_reached
                 self.set_capacity(2 * self.n_capacity)
             else:
-                raise MemoryError("a graph holds at most 2**30 nodes; drop vars you no longer need, or go in parts")
+                raise MemoryError(TOO_MANY)
         finally:
             if collector:
                 PyGC_Enable()
         return 0
+
+    cdef int grow(self, int n) except -1:
+        """Take buffers into which n more nodes fit. Every node keeps its number."""
+        cdef int capacity = self.n_capacity, collector
+        while capacity - self.n_nodes < n:
+            if capacity > INT_MAX // 2:
+                raise MemoryError(TOO_MANY)
+            capacity *= 2
+        collector = PyGC_Disable()  # as in make_room
+        try:
+            self.set_capacity(capacity)
+        finally:
+            if collector:
+                PyGC_Enable()
+        return 0
+
+    cdef int prepare(self, int n) except -1:
+        """Make sure that n nodes can be appended, if need be by dropping others. Renumbers nodes."""
+        if self.n_capacity - self.n_nodes < n:
+            self.make_room()
+        return reserve_many(self, n)
 
     def compact(self):
         """Drop the nodes that no live var needs, and give their memory back.

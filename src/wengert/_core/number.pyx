@@ -9,9 +9,7 @@ from wengert.errors import ShapeError, TracingError
 
 cdef int as_number(object x, double* number) except -1:
     if isinstance(x, np.ndarray):
-        if x.ndim:
-            raise ShapeError(f"a var holds one number, but this array has the shape {x.shape}; use its elements")
-        return as_number(x.item(), number)
+        return 0 if x.ndim else as_number(x.item(), number)
     elif isinstance(x, (numbers.Real, np.bool_)):
         number[0] = as_float(x)
     elif x is None or isinstance(x, (str, bytes, bytearray, numbers.Complex)):
@@ -31,5 +29,7 @@ cdef double as_float(object x) except? -1.0:
 cdef double demand_number(object x) except? -1.0:
     cdef double number = 0.0
     if not read_number(x, &number):
+        if isinstance(x, np.ndarray):
+            raise ShapeError(f"a var holds one number, but this array has the shape {x.shape}; use its elements")
         raise TracingError(f"expected a real number, got {type(x).__name__}")
     return number

@@ -4,6 +4,8 @@ import numpy as np
 
 from wengert._core.graph import Graph
 
+UFUNCS: dict[np.ufunc, str]
+
 _Number = float | np.floating[Any] | np.integer[Any] | np.bool_
 
 @final

@@ -26,7 +26,7 @@ from wengert.errors import TracingError
 
 cdef eager_t* eager = <eager_t*>PyCapsule_GetPointer(kernels.table, "wengert.eager")
 cdef list NAMES = [*ops.NODES_WITHOUT_OP, *ops.OPS]
-cdef dict UFUNCS = {getattr(np, row.numpy): row.name for row in ops.OPS.values() if row.numpy != "-"}
+UFUNCS = {getattr(np, row.numpy): row.name for row in ops.OPS.values() if row.numpy != "-"}
 # What NumPy's booleans call when they stand left of &, | and before ~.
 UFUNCS |= {np.bitwise_and: "logical_and", np.bitwise_or: "logical_or", np.invert: "logical_not"}
 
@@ -103,21 +103,40 @@ cdef inline object apply(int op, eager_t kernel, Var v):
 
 
 cdef object on_numbers(int op, tuple arguments):
-    """The op without vars: a float; a complex number if an argument is one and the op is analytic."""
+    """The op without vars: a float; a complex number if an argument is one and the op is analytic; else an array."""
     cdef double[3] x
     cdef double[4] out
     cdef int k
     for argument in arguments:
+        if type(argument) is float or type(argument) is int:
+            continue
         if isinstance(argument, (complex, np.complexfloating)):
             from wengert import reference
             try:
                 return reference.value(NAMES[op], *arguments)
             except TypeError as error:
                 raise TracingError(f"{NAMES[op]} of {arguments}: {error}") from None
+    if has_array(arguments):
+        return on_arrays(op, arguments)
     for k, argument in enumerate(arguments):
         x[k] = demand_number(argument)
     eager[op](x, out)
     return out[0]
+
+
+cdef bint has_array(tuple arguments) except -1:
+    """Is an argument an array with axes, of numbers or of vars?"""
+    for argument in arguments:
+        if not (type(argument) is float or type(argument) is int or type(argument) is Var):
+            from wengert._core.arrays import is_array
+            if is_array(argument):
+                return True
+    return False
+
+
+cdef object on_arrays(int op, tuple arguments):
+    from wengert._core.arrays import elementwise
+    return elementwise(NAMES[op], arguments)
 
 
 cdef object record1(int op, object x):
@@ -131,6 +150,8 @@ cdef object record2(int op, object a, object b):
         return on_numbers(op, (a, b))
     result = arithmetic(op, eager[op], a, b)
     if result is NotImplemented:
+        if has_array((a, b)):
+            return on_arrays(op, (a, b))
         demand_number(b if type(a) is Var else a)
     return result
 
@@ -150,6 +171,8 @@ cdef object record3(int op, object condition, object a, object b):
             check_same(g, (<Var>argument).graph)
     if g is None:
         return on_numbers(op, given)
+    if has_array(given):
+        return on_arrays(op, given)
     for k, argument in enumerate(given):  # before any node number is read: a conversion may run code that records
         if type(argument) is not Var:
             x[k] = demand_number(argument)
@@ -291,8 +314,8 @@ cdef class Var:
         cdef double seed = demand_number(gradient)
         check_owner(self.graph)
         if self.graph.open_transforms:
-            from wengert._core.inputs import forbid_inputs
-            forbid_inputs(self, [])
+            from wengert._core.inputs import forbid_open_inputs
+            forbid_open_inputs(self)
         self.graph.sweep(node_of(self), seed, True)
 
     @property
