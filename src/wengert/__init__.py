@@ -15,24 +15,33 @@ from wengert._core import functions
 from wengert._core.current import current_graph
 from wengert._core.functions import *  # noqa: F403  (the functions of the op table, one per row)
 from wengert._core.graph import Graph
+from wengert._core.program import Program
 from wengert._core.var import Var
 from wengert.check import check_grad
+from wengert.compiled import Compiled, TooManyPathsWarning, compile
 from wengert.derivatives import hessian, hvp, jacobian, jvp, vjp
 from wengert.errors import NonFiniteError, ProgramFormatError, ShapeError, TracingError, WengertError
+from wengert.mapped import vmap
+from wengert.threads import get_num_threads, set_num_threads
 from wengert.transforms import grad, value_and_grad
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Compiled",
     "Graph",
     "NonFiniteError",
     "ProgramFormatError",
+    "Program",
     "ShapeError",
+    "TooManyPathsWarning",
     "TracingError",
     "Var",
     "WengertError",
     "check_grad",
+    "compile",
     "current_graph",
+    "get_num_threads",
     "grad",
     "hessian",
     "hvp",
@@ -41,7 +50,9 @@ __all__ = [
     "nn",
     "ops",
     "optim",
+    "set_num_threads",
     "value_and_grad",
+    "vmap",
     "vjp",
     *functions.__all__,
 ]

@@ -46,15 +46,49 @@ cdef class VarArray:
     array([3., 4.])
     """
 
-    cdef readonly tuple flat  # the elements in the order of the rows
-    cdef readonly tuple shape
+    cdef tuple elements  # in the order of the rows; None as long as nobody asks for them
+    cdef tuple lengths  # of the axes
     cdef object positions
+    # Of an array that comes from outside while a function is compiled:
+    cdef readonly int source  # which leaf of the arguments it is, else -1
+    cdef object opener  # gives the elements
+    cdef object on_look  # notes that the function has seen the shape
 
     def __init__(self, elements, tuple shape):
-        self.flat = tuple(elements)
-        self.shape = shape
-        if len(self.flat) != math.prod(shape):
-            raise ShapeError(f"{len(self.flat)} elements do not fill the shape {shape}")
+        self.elements = tuple(elements)
+        self.lengths = shape
+        self.source = -1
+        if len(self.elements) != math.prod(shape):
+            raise ShapeError(f"{len(self.elements)} elements do not fill the shape {shape}")
+
+    @staticmethod
+    def deferred(tuple shape, int source, opener, on_look):
+        """An array whose elements are made when somebody asks for them. For functions that are compiled."""
+        cdef VarArray result = VarArray.__new__(VarArray)
+        result.lengths, result.source, result.opener, result.on_look = shape, source, opener, on_look
+        return result
+
+    cdef int look(self) except -1:
+        """The shape is seen: of an array from outside, it must be the same at every call."""
+        if self.on_look is not None:
+            self.on_look()
+            self.on_look = None
+        return 0
+
+    @property
+    def flat(self):
+        """The elements in the order of the rows, a tuple."""
+        if self.elements is None:
+            self.look()
+            self.elements = tuple(self.opener())
+            self.opener = None
+        return self.elements
+
+    @property
+    def shape(self):
+        """Lengths of the axes."""
+        self.look()
+        return self.lengths
 
     cdef object positions_of_elements(self):
         if self.positions is None:
@@ -70,8 +104,10 @@ cdef class VarArray:
 
     def __getitem__(self, key):
         cdef Py_ssize_t k
-        cdef tuple flat = self.flat
-        if len(self.shape) == 1:
+        cdef tuple flat = self.elements
+        if flat is None:
+            flat = self.flat
+        if len(self.lengths) == 1:
             if type(key) is int:
                 k = key
                 if k < 0:
@@ -106,7 +142,7 @@ cdef class VarArray:
     @property
     def ndim(self):
         """Number of axes."""
-        return len(self.shape)
+        return len(self.lengths)
 
     @property
     def size(self):

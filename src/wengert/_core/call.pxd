@@ -18,6 +18,7 @@ cdef class QuickCall:
     cdef int n_parameters
     cdef int* places  # of each number of the arguments: its pool entry, or -1
 
+    cdef bint put(self, tuple args, double* pool) noexcept
     # What the program returns for these arguments; NotImplemented if they are others than it was recorded for.
     cdef object run(self, tuple args, object out)
 

@@ -120,7 +120,7 @@ cdef class LanesRun:
         self.sum_slots = np.empty(n_sums + 1, np.int32)
         for k in range(n_sums):
             self.sum_slots[k] = program.sums[piece.first_sum + k].number
-        self.partial_sums = np.empty((self.n_blocks, n_sums + 1) if n_sums else (1, 1))
+        self.partial_sums = np.empty((self.n_blocks if n_sums else 1, max(1, n_sums)))
         self.lanes.code = program.code + piece.start
         self.lanes.n_code = piece.stop - piece.start
         self.lanes.n_slots = program.n_slots

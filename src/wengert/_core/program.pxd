@@ -34,6 +34,8 @@ cdef class Program:
     cdef dict parts  # as the plan gave them
     cdef object code_array
 
+    cdef int take_pool(self, const double[::1] pool) except -1
+    cdef int take_pieces(self, list pieces) except -1
     # Run the uniform pieces on a pool whose inputs are in place; gives the first failed guard or -1.
     cdef int run_once(self, double* pool) noexcept nogil
 
