@@ -52,13 +52,13 @@ def exponential(z):
 
 
 def integrand(parameters, x):
-    """The real part of ``exp(iuk) phi(u - i/2) / (u^2 + 1/4)`` for x = (u, k, T).
+    """The real part of ``exp(iuk) phi(u - i/2) / (u^2 + 1/4)`` for x = (u, k, t).
 
     A. Lewis, "A simple option formula for general jump-diffusion and other exponential Levy processes" (2001), with the
     characteristic function phi as in H. Albrecher et al., "The little Heston trap" (2007), which has no jumps.
     """
     v0, kappa, theta, sigma, rho = parameters
-    u, k, T = x  # noqa: N806  (as in the literature)
+    u, k, t = x
     damping = u * u + 0.25
     a, b = kappa - 0.5 * rho * sigma, -rho * sigma * u
     # d is the root of this; its real part is positive, so the principal branch is smooth
@@ -67,33 +67,33 @@ def integrand(parameters, x):
     d = Complex(root, square.im / (2 * root))
     minus, plus = Complex(a - d.re, b - d.im), Complex(a + d.re, b + d.im)
     g = quotient(minus, plus)
-    decay = exponential(Complex(-d.re * T, -d.im * T))
+    decay = exponential(Complex(-d.re * t, -d.im * t))
     g_decay = product(g, decay)
     ratio = quotient(Complex(1 - g_decay.re, -g_decay.im), Complex(1 - g.re, -g.im))
     # the variance's share, and the mean reversion's
     share = quotient(product(minus, Complex(1 - decay.re, -decay.im)), Complex(1 - g_decay.re, -g_decay.im))
     log_size, angle = 0.5 * wg.log(ratio.re * ratio.re + ratio.im * ratio.im), wg.atan2(ratio.im, ratio.re)
     level, start = kappa * theta / (sigma * sigma), v0 / (sigma * sigma)
-    exponent = level * (minus.re * T - 2 * log_size) + start * share.re
-    phase = u * k + level * (minus.im * T - 2 * angle) + start * share.im
+    exponent = level * (minus.re * t - 2 * log_size) + start * share.re
+    phase = u * k + level * (minus.im * t - 2 * angle) + start * share.im
     return wg.exp(exponent) * wg.cos(phase) / damping
 
 
 def black(volatility, quote):
-    """Price of a call over its forward by F. Black (1976), for quote = (k, T)."""
-    k, T = quote  # noqa: N806
-    spread = volatility * T**0.5
+    """Price of a call over its forward by F. Black (1976), for quote = (k, t)."""
+    k, t = quote
+    spread = volatility * t**0.5
     upper, lower = k / spread + 0.5 * spread, k / spread - 0.5 * spread
     return 0.5 * wg.erfc(-upper / 2**0.5) - wg.exp(-k) * 0.5 * wg.erfc(-lower / 2**0.5)
 
 
-def calls(k, T, nodes=96):  # noqa: N803
-    """For calls with ``k = log(F / K)`` and maturities T: the function that gives prices over F and their Jacobian."""
+def calls(k, t, nodes=96):
+    """For calls with ``k = log(F / K)`` and maturities t: the function that gives prices over F and their Jacobian."""
     z, weights = np.polynomial.legendre.leggauss(nodes)
     # From (-1, 1) to (0, inf); a short maturity has a wide integrand. With 96 nodes prices are right to 1e-9 here.
-    scale = 6 / np.sqrt(T)[:, None]
+    scale = 6 / np.sqrt(t)[:, None]
     u, weights = scale * (1 + z) / (1 - z), scale * 2 * weights / (1 - z) ** 2
-    points = np.stack(np.broadcast_arrays(u, k[:, None], T[:, None]), axis=-1).reshape(-1, 3)
+    points = np.stack(np.broadcast_arrays(u, k[:, None], t[:, None]), axis=-1).reshape(-1, 3)
     factor = -np.exp(-k / 2) / pi
     over_points = model_and_jacobian(integrand)
 
@@ -105,13 +105,12 @@ def calls(k, T, nodes=96):  # noqa: N803
     return prices
 
 
-def implied_volatilities(prices, k, T):  # noqa: N803
+def implied_volatilities(prices, k, t):
     """Volatilities for which Black's formula gives the prices, by Newton's method, and the slopes (vegas) there."""
-    quotes = np.stack([k, T], axis=-1)
+    quotes = np.stack([k, t], axis=-1)
     both = wg.value_and_grad(black)
-    volatilities = np.maximum(
-        np.sqrt(2 * np.abs(k) / T), 0.05
-    )  # at the inflection, so that Newton's steps do not overshoot
+    # From the inflection of the price (S. Manaster and G. Koehler, 1982) Newton's steps do not overshoot.
+    volatilities = np.maximum(np.sqrt(2 * np.abs(k) / t), 0.05)
     for _ in range(50):
         rows = [both(v, quote) for v, quote in zip(volatilities.tolist(), quotes.tolist(), strict=True)]
         values, vegas = np.array(rows).T
@@ -124,10 +123,10 @@ def implied_volatilities(prices, k, T):  # noqa: N803
 
 def calibrate():
     """Fit the five parameters to the 104 quotes; what least_squares returns, in percent of volatility."""
-    T = np.round(DAYS / 7) * 7 / 365  # noqa: N806
-    forwards = SPOT * np.exp(np.interp(T * 365, DAYS, RATES) * T)
+    t = np.round(DAYS / 7) * 7 / 365
+    forwards = SPOT * np.exp(np.interp(t * 365, DAYS, RATES) * t)
     k = np.log(forwards / STRIKES[:, None]).ravel()
-    maturities = np.broadcast_to(T, VOLATILITIES.shape).ravel()
+    maturities = np.broadcast_to(t, VOLATILITIES.shape).ravel()
     prices = calls(k, maturities)
 
     @lru_cache(maxsize=1)  # the solver asks for the residuals and then for the Jacobian
