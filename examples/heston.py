@@ -87,6 +87,9 @@ def black(volatility, quote):
     return 0.5 * wg.erfc(-upper / 2**0.5) - wg.exp(-k) * 0.5 * wg.erfc(-lower / 2**0.5)
 
 
+price_and_vega = wg.compile(wg.vmap(wg.value_and_grad(black)))
+
+
 def calls(k, t, nodes=96):
     """For calls with ``k = log(F / K)`` and maturities t: the function that gives prices over F and their Jacobian."""
     z, weights = np.polynomial.legendre.leggauss(nodes)
@@ -108,12 +111,10 @@ def calls(k, t, nodes=96):
 def implied_volatilities(prices, k, t):
     """Volatilities for which Black's formula gives the prices, by Newton's method, and the slopes (vegas) there."""
     quotes = np.stack([k, t], axis=-1)
-    both = wg.value_and_grad(black)
     # From the inflection of the price (S. Manaster and G. Koehler, 1982) Newton's steps do not overshoot.
     volatilities = np.maximum(np.sqrt(2 * np.abs(k) / t), 0.05)
     for _ in range(50):
-        rows = [both(v, quote) for v, quote in zip(volatilities.tolist(), quotes.tolist(), strict=True)]
-        values, vegas = np.array(rows).T
+        values, vegas = price_and_vega(volatilities, quotes)
         step = (prices - values) / vegas
         volatilities = volatilities + step
         if np.all(np.abs(step) < 1e-12):

@@ -33,8 +33,7 @@ def surprise(b):
 
 def with_gradient(f):
     """Value and gradient of a function at an array, as minimize(..., jac=True) wants them."""
-    both = wg.value_and_grad(f)
-    return lambda x: both(x.tolist())
+    return wg.compile(wg.value_and_grad(f))
 
 
 def evaluations(n):
@@ -66,15 +65,8 @@ def risk():
 
     found = minimize(objective, np.zeros(2), jac=True, method="BFGS", options={"gtol": 1e-10})
     b = shape @ found.x
-    errors = np.sqrt(np.diag(np.linalg.inv(hessian(surprise, b))))
+    errors = np.sqrt(np.diag(np.linalg.inv(wg.compile(wg.hessian(surprise))(b))))
     return b, errors, 1 / (1 + np.exp(-(b[0] + b[1] * LAUNCH)))
-
-
-def hessian(f, x):
-    """Second derivatives by central differences of exact gradients."""
-    gradient, steps = with_gradient(f), 1e-5 * np.diag(np.maximum(np.abs(x), 1e-2))
-    rows = [np.subtract(gradient(x + step)[1], gradient(x - step)[1]) / (2 * step.sum()) for step in steps]
-    return 0.5 * (np.array(rows) + np.array(rows).T)
 
 
 def main():

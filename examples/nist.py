@@ -8,6 +8,7 @@ wengert, and `scipy.optimize.least_squares` does the rest.
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from math import log10, pi
 from pathlib import Path
 
@@ -57,15 +58,10 @@ FORMULAS = {
 MODELS = {name: formula for names, formula in FORMULAS.items() for name in names.split()}
 
 
+@cache  # one program for all fits of a model, whatever the number of their samples
 def model_and_jacobian(model):
     """For ``model(b, x)`` of one sample: a function of b and all samples that gives values (N,) and Jacobian (N, n)."""
-
-    def over_samples(b, x):
-        both = wg.value_and_grad(model)
-        rows = [both(b.tolist(), sample) for sample in x.tolist()]
-        return np.array([value for value, _ in rows]), np.array([gradient for _, gradient in rows])
-
-    return over_samples
+    return wg.compile(wg.vmap(wg.value_and_grad(model), in_axes=(None, 0)))
 
 
 @dataclass

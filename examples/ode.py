@@ -68,8 +68,9 @@ REACTIONS = {
 
 
 def numbers(f):
-    """A function of a list and to a list, as a function of the arrays that SciPy has."""
-    return lambda t, y: np.array(f(y.tolist()))
+    """A function to a list, compiled, as a function of time and state to an array."""
+    compiled = wg.compile(f)
+    return lambda t, y: np.array(compiled(y))
 
 
 def solve(reaction, method, rtol, exact):

@@ -35,13 +35,7 @@ def log_posterior(q):
 
 def over_chains(log_density):
     """Values (C,) and gradients (C, n) of a log density at the positions (C, n) of C chains."""
-
-    def values_and_gradients(positions):
-        both = wg.value_and_grad(log_density)
-        rows = [both(position) for position in positions.tolist()]
-        return np.array([value for value, _ in rows]), np.array([gradient for _, gradient in rows])
-
-    return values_and_gradients
+    return wg.compile(wg.vmap(wg.value_and_grad(log_density)))
 
 
 def sample(log_density, start, draws, warmup, steps=16, seed=0):
