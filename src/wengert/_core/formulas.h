@@ -10,7 +10,7 @@
 #include "vmath/vmath.h"
 
 /* Codes that a program has besides those of the ops and superinstructions. */
-enum { CODE_GUARD = 80, N_INSTRUCTION_CODES = 81 };
+enum { CODE_GUARD = 83, N_INSTRUCTION_CODES = 84 };
 
 /* ---- values ---- */
 
@@ -677,6 +677,16 @@ static inline double value_add_add(double a, double b, double c) { return value_
 static inline float single_add_add(float a, float b, float c) { return single_add(single_add(a, b), c); }
 static inline double value_add_mul_no_nan(double a, double b, double c) { return value_add(value_mul_no_nan(a, b), c); }
 static inline float single_add_mul_no_nan(float a, float b, float c) { return single_add(single_mul_no_nan(a, b), c); }
+static inline double value_sub_mul_no_nan(double a, double b, double c) { return value_sub(value_mul_no_nan(a, b), c); }
+static inline float single_sub_mul_no_nan(float a, float b, float c) { return single_sub(single_mul_no_nan(a, b), c); }
+static inline double value_sub_of_mul_no_nan(double a, double b, double c) {
+    return value_sub(c, value_mul_no_nan(a, b));
+}
+static inline float single_sub_of_mul_no_nan(float a, float b, float c) {
+    return single_sub(c, single_mul_no_nan(a, b));
+}
+static inline double value_mul_no_nan_mul(double a, double b, double c) { return value_mul_no_nan(value_mul(a, b), c); }
+static inline float single_mul_no_nan_mul(float a, float b, float c) { return single_mul_no_nan(single_mul(a, b), c); }
 static inline double value_add_square(double a, double b) { return value_add(value_square(a), b); }
 static inline float single_add_square(float a, float b) { return single_add(single_square(a), b); }
 static inline double value_sub_square(double a, double b) { return value_sub(value_square(a), b); }

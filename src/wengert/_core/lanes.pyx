@@ -47,7 +47,7 @@ cdef class LanesRun:
         cdef int k
         self.program = program
         self.n_lanes = n_lanes
-        self.n_blocks = -(-n_lanes // program.n_lanes_per_block)
+        self.n_blocks = (n_lanes + program.n_lanes_per_block - 1) // program.n_lanes_per_block
         self.all_inputs, self.all_outputs = inputs, outputs
         self.failed = None
         self.pool = np.empty(program.n_pool + 1)

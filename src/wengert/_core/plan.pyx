@@ -88,7 +88,7 @@ cdef class Plan:
         cdef Graph g = self.graph
         cdef int k, node, n_nodes, number
         cdef Var v
-        roots = [node_of(v) for v in outputs if type(v) is Var] + [node_of(v) for v, _, _ in guards]
+        roots = [node_of(<Var>x) for x in [*outputs, *[guard[0] for guard in guards]] if type(x) is Var]
         if roots and g is None:
             refuse_outsider()
         if g is None:
@@ -110,7 +110,7 @@ cdef class Plan:
             if reached[node] and self.term_of[node - self.lowest] < 0 and g.op[node] != PAIR:
                 self.term_of[node - self.lowest] = self.read_node(node)
         self.outputs = np.array(
-            [self.term_at(node_of(v)) if type(v) is Var else self.terms.constant(v) for v in outputs], np.int32
+            [self.term_at(node_of(<Var>x)) if type(x) is Var else self.terms.constant(x) for x in outputs], np.int32
         )
         self.guards = []
         seen = set()

@@ -19,9 +19,9 @@ ARITY = {row.code: row.arity for row in ops.OPS.values()}
 ARITY |= {
     row.code: ops.OPS[row.inner].arity + ops.OPS[row.outer].arity - 1 for row in ops.FUSED.values()
 }
-# Blocks are as wide as the live slots allow in 32 KiB of first-level cache; wider than 256 lanes gains nothing.
-CACHE_BYTES = 32768
-WIDEST = 256
+# Blocks are as wide as the live slots allow in 32 KiB of first-level cache, but 128 lanes as long as they fit into half
+# a MiB of the second: an instruction costs some 3 ns beside its lanes. Wider than 256 gains nothing.
+WIDTHS = ((256, 1 << 15), (128, 1 << 19), (64, 1 << 19))
 NARROWEST = 32
 
 
@@ -76,8 +76,10 @@ cdef class Program:
         self.output_places = np.array(parts["output_places"], np.int32)
         self.output_pieces = np.array(parts["output_pieces"], np.int32)
         self.n_outputs = <int>self.output_places.shape[0]
-        widest = CACHE_BYTES // ((4 if self.single else 8) * max(1, self.n_slots))
-        self.n_lanes_per_block = 1 << (max(NARROWEST, min(WIDEST, widest)).bit_length() - 1)
+        bytes_per_lane = (4 if self.single else 8) * self.n_slots
+        self.n_lanes_per_block = next(
+            (width for width, n_bytes in WIDTHS if width * bytes_per_lane <= n_bytes), NARROWEST
+        )
         self.n_instructions_ = len(self.code_array)
         self.check()
         self.take_pool(np.asarray(parts["pool"], np.float32 if self.single else np.float64).astype(np.float64))

@@ -35,6 +35,12 @@ cdef inline bint is_power_of_two(double number) noexcept:
     return fabs(frexp(number, &exponent)) == 0.5 and -1000 < exponent < 1000
 
 
+cdef inline bint is_doubling(double first, double then) noexcept:
+    """Is x * first * then the same as x * (first * then)? So it is if the first product is never rounded."""
+    cdef int exponent
+    return fabs(frexp(first, &exponent)) == 0.5 and exponent >= 1 and fabs(then) >= 1.0 and fabs(first * then) < INFINITY
+
+
 cdef class Terms:
     def __cinit__(self, int n_expected):
         self.n_capacity = max(64, n_expected)
@@ -134,6 +140,8 @@ cdef class Terms:
         elif op == NEG:
             if first.op == NEG:
                 return first.a
+            if first.op == MUL and term[first.b].op == CONSTANT:
+                return self.apply(MUL, first.a, self.constant(-term[first.b].number), -1, origin)
         elif op == ADD:
             if second.op == CONSTANT and number == 0.0 and (signbit(number) or self.is_never_minus_zero(a, 3)):
                 return a
@@ -161,6 +169,8 @@ cdef class Terms:
                         return self.apply(MUL, a, b, -1, origin)
                 elif first.op == NEG:
                     return self.apply(MUL, first.a, self.constant(-number), -1, origin)
+                elif first.op == MUL and term[first.b].op == CONSTANT and is_doubling(term[first.b].number, number):
+                    return self.apply(MUL, first.a, self.constant(term[first.b].number * number), -1, origin)
             elif a == b:
                 return self.apply(SQUARE, a, -1, -1, origin)
             # A sign that is taken out of a product is often swallowed by the sum around it.
