@@ -48,7 +48,7 @@ static void copy_strided(const char *from, ptrdiff_t from_stride, char *to, ptrd
         for (ptrdiff_t k = 0; k < n; k++) memcpy(to + k * to_stride, from + k * from_stride, 4);
 }
 
-static void transpose(square_t from, square_t to, ptrdiff_t n, ptrdiff_t m, ptrdiff_t element) {
+static void transpose(grid_t from, grid_t to, ptrdiff_t n, ptrdiff_t m, ptrdiff_t element) {
     if (element == 8)
         transpose_doubles(from, to, n, m);
     else
@@ -58,10 +58,11 @@ static void transpose(square_t from, square_t to, ptrdiff_t n, ptrdiff_t m, ptrd
 static void load_tile(const tile_t *tile, const block_view_t *b) {
     char *slot = b->slots + tile->slot * b->slot_size;
     char *from = tile->first.base + b->first * tile->first.stride;
+    grid_t outside = {from, tile->first.stride}, inside = {slot, b->slot_size};
     if (tile->width == 1)
         copy_strided(from, tile->first.stride, slot, b->element, b->lanes, b->element);
     else
-        transpose(square_at(from, tile->first.stride), square_at(slot, b->slot_size), b->lanes, tile->width, b->element);
+        transpose(outside, inside, b->lanes, tile->width, b->element);
     for (ptrdiff_t lane = b->lanes; lane < 8 * b->n_eights; lane++)
         for (int k = 0; k < tile->width; k++)
             memcpy(slot + k * b->slot_size + lane * b->element, slot + k * b->slot_size + (b->lanes - 1) * b->element,
@@ -71,10 +72,11 @@ static void load_tile(const tile_t *tile, const block_view_t *b) {
 static void store_tile(const tile_t *tile, const block_view_t *b) {
     char *slot = b->slots + tile->slot * b->slot_size;
     char *to = tile->first.base + b->first * tile->first.stride;
+    grid_t outside = {to, tile->first.stride}, inside = {slot, b->slot_size};
     if (tile->width == 1)
         copy_strided(slot, b->element, to, tile->first.stride, b->lanes, b->element);
     else
-        transpose(square_at(slot, b->slot_size), square_at(to, tile->first.stride), tile->width, b->lanes, b->element);
+        transpose(inside, outside, tile->width, b->lanes, b->element);
 }
 
 static void *slot_of(const block_view_t *b, int slot) { return b->slots + slot * b->slot_size; }
