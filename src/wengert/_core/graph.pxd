@@ -50,7 +50,6 @@ cdef class Graph:
     # All of these may raise MemoryError, and then leave the graph as it was.
     cdef int set_capacity(self, int capacity) except -1
     cdef int make_room(self, bint even_if_little=*) except -1
-    cdef int grow(self, int n) except -1
     cdef int prepare(self, int n) except -1
     cdef int keep(self, const unsigned char[::1] reached, int n_reached) except -1
     cdef int move_together(self, const unsigned char[::1] reached) except -1
@@ -92,13 +91,6 @@ cdef inline int reserve(Graph g) except -1:
     """Make sure that RESERVE nodes can be appended. Renumbers nodes: read no place before."""
     if g.n_nodes + RESERVE > g.n_capacity:
         g.make_room()
-    return 0
-
-
-cdef inline int reserve_many(Graph g, int n) except -1:
-    """Make sure that n nodes can be appended, without renumbering any."""
-    if g.n_capacity - g.n_nodes < n:
-        g.grow(n)
     return 0
 
 

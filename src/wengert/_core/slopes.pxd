@@ -5,7 +5,8 @@
 # a derivative is full of disappear, and a factor that selects (where(c, 1, 0)) becomes a selection of the other factor,
 # so that the branch not taken is an exact zero.
 #
-# None of them asks for room: the caller has reserved SLOPE_NODES for each slope, and two nodes for any other call.
+# None of them asks for room: the caller has made it, for slope_nodes() of a slope, two nodes for a product, selection or
+# sum over lanes, and one for a sum.
 
 from wengert._core.graph cimport Graph
 
@@ -13,10 +14,9 @@ cdef struct operand_t:
     int node  # 0 for a constant
     double number  # its value
 
-cdef int SLOPE_NODES  # most nodes that one slope appends
-
 cdef operand_t argument(Graph g, int node, int k) noexcept nogil
 cdef operand_t slope(Graph g, int node, int k) noexcept nogil
+cdef int slope_nodes(int op, int k) noexcept nogil
 cdef bint is_flat(int op, int k) noexcept nogil
 cdef operand_t sum_of(Graph g, operand_t a, operand_t b) noexcept nogil
 cdef operand_t product_of(Graph g, operand_t slope, operand_t derivative) noexcept nogil
