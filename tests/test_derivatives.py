@@ -360,7 +360,7 @@ def test_random_program_has_one_jacobian(steps, point):
 
 
 def scales_of_second_derivatives(steps, point):
-    """How large the terms of second derivatives may be, by a program of absolute values; large means ill-conditioned."""
+    """How large the terms of second derivatives may be; a large scale means an ill-conditioned program."""
     nodes = run(steps, point, lambda name: getattr(wg, name))
     return reverse_sweep(steps, nodes)[1].max() ** 2 * len(nodes)
 

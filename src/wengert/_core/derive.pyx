@@ -1,7 +1,7 @@
 """How does the chain rule append derivatives to a graph?
 
 Reverse mode goes down from the outputs and gives every node its adjoint, forward mode goes up from the inputs and gives
-every node its tangent. Adjoints and tangents are operands (a node or a constant), made of the slopes of the op table, so
+every node its tangent. Adjoints and tangents are operands (a node or a constant), made of the slopes of the op table:
 they are recorded like anything else, and can be differentiated again.
 
 Lanes. A node that varies from lane to lane hands its adjoint to a uniform one through a sum over the lanes; inside a

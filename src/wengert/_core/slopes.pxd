@@ -1,9 +1,8 @@
 # How does a slope of the table become nodes?
 #
-# An operand is what a node may have as its argument: an earlier node, or a constant.  What these functions give for
-# operands is folded where that cannot change a derivative: constants are computed, the structural zeros and ones that
-# a derivative is full of disappear, and a factor that selects (where(c, 1, 0)) becomes a selection of the other factor,
-# so that the branch not taken is an exact zero.
+# An operand is what a node may have as its argument: an earlier node, or a constant.  These functions append nodes only
+# where they must: constants are computed, the zeros and ones that derivatives are full of disappear, and a factor that
+# selects, where(c, 1, 0), becomes a selection of the other factor, so that the branch not taken is an exact zero.
 #
 # None of them asks for room: the caller has made it, for slope_nodes() of a slope, two nodes for a product, selection or
 # sum over lanes, and one for a sum.

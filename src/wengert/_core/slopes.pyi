@@ -22,6 +22,4 @@ class Symbol:
     def __eq__(self, other: object) -> Symbol: ...  # type: ignore[override]
     def __ne__(self, other: object) -> Symbol: ...  # type: ignore[override]
 
-def note(
-    steps: list[tuple[int, tuple[tuple[int, float], ...]]], name: str, *operands: Symbol | float
-) -> Symbol: ...
+def note(steps: list[tuple[int, tuple[tuple[int, float], ...]]], name: str, *operands: Symbol | float) -> Symbol: ...
