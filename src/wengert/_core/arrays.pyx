@@ -236,6 +236,9 @@ cdef class VarArray:
     def __float__(self):
         raise TracingError("float(array) would lose the derivative; use x.data for the numbers")
 
+    def __reduce__(self):
+        return VarArray, (self.flat, self.shape)
+
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         if method == "__call__" and not kwargs:
             if ufunc is np.matmul:

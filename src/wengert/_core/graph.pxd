@@ -9,6 +9,7 @@
 # * INPUT is an argument of a function under transformation.  Its arg0, with the slope 1, is the var that was passed, if
 #   it was a var: the input of an outer transform, say.
 # * LANE is an INPUT that differs from lane to lane.  What is computed from it is varying, everything else uniform.
+#   A LANE whose arg0 is uniform counts that node once for every lane.
 # * LANE_SUM is the sum of its arg0 over all lanes, which is uniform again.
 # * PAIR carries two arguments to an op of three: where(c, a, b) is PAIR(a, b), with the slopes 1 and 0 of the choice,
 #   then WHERE(c, pair).

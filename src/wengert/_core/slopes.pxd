@@ -1,11 +1,11 @@
 # How does a slope of the table become nodes?
 #
 # An operand is what a node may have as its argument: an earlier node, or a constant.  These functions append nodes only
-# where they must: constants are computed, the zeros and ones that derivatives are full of disappear, and a factor that
-# selects, where(c, 1, 0), becomes a selection of the other factor, so that the branch not taken is an exact zero.
+# where they must: constants are computed, the zeros and ones of which derivatives are full disappear.  A factor that
+# selects, where(c, 1, 0), selects the other factor instead, so that the branch not taken is an exact zero.
 #
-# None of them asks for room: the caller has made it, for slope_nodes() of a slope, two nodes for a product, selection or
-# sum over lanes, and one for a sum.
+# None of them asks for room, which the caller has made: slope_nodes() for a slope, two nodes for a product, for a
+# selection and for a sum over lanes, one for a sum.
 
 from wengert._core.graph cimport Graph
 

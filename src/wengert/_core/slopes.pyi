@@ -1,7 +1,7 @@
-from typing import Any, final
+from typing import Any
 
-@final
 class Symbol:
+    steps: list[tuple[int, tuple[tuple[int, float], ...]]]
     source: int
     def __init__(self, steps: list[tuple[int, tuple[tuple[int, float], ...]]], source: int) -> None: ...
     def __add__(self, other: Any) -> Symbol: ...

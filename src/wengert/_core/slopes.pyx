@@ -5,7 +5,6 @@ Each slope formula of `ops.py` is called once, at import, with symbols that writ
 a graph is a walk through the recipe.
 """
 
-cimport cython
 from cpython.mem cimport PyMem_Calloc
 from cpython.pycapsule cimport PyCapsule_GetPointer
 
@@ -45,12 +44,8 @@ cdef struct recipe_t:
 
 # ---- reading the table ----
 
-@cython.final
-cdef class Symbol:
+class Symbol:
     """A number in a formula of the table: it notes in its recipe what is done with it."""
-
-    cdef list steps
-    cdef readonly int source
 
     def __init__(self, steps, source):
         self.steps = steps
