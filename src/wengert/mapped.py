@@ -197,7 +197,7 @@ class Lanes(Stacked, np.lib.mixins.NDArrayOperatorsMixin):
     def sum(self, axis: Any = 0) -> Any:
         """Sum over the lanes (axis 0), or over everything (None)."""
         lane = self.lane
-        if axis is None and np.ndim(lane):
+        if axis is None and isinstance(lane, VarArray | np.ndarray):
             lane = np.sum(lane)
         elif axis not in (0, None) or isinstance(axis, bool):
             raise TracingError("lanes can be summed along axis 0 only, or along all axes with axis=None")
@@ -211,7 +211,8 @@ class Lanes(Stacked, np.lib.mixins.NDArrayOperatorsMixin):
 
     def mean(self, axis: Any = 0) -> Any:
         """Mean over the lanes (axis 0), or over everything (None)."""
-        n = self.mine.n_lanes * (np.size(self.lane) if axis is None else 1)
+        lane = self.lane
+        n = self.mine.n_lanes * (lane.size if axis is None and isinstance(lane, VarArray | np.ndarray) else 1)
         return self.sum(axis) / n
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
