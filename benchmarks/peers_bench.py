@@ -23,7 +23,9 @@ from wengert.benchmarks.peers import PEERS
 from wengert.benchmarks.worker import ONE_THREAD, serve
 from wengert.benchmarks.workloads import PROBLEMS
 
-ROUND_SECONDS = 0.03  # as many calls a round as fill this: long beside the clock's grain, short beside a machine's moods
+ROUND_SECONDS = (
+    0.03  # as many calls a round as fill this: long beside the clock's grain, short beside a machine's moods
+)
 BUDGET_SECONDS = 0.6  # a peer that has taken this long at a problem sits out the rounds that are left
 PATIENCE_SECONDS = 120.0  # for one answer; a compiler that takes longer is ended
 

@@ -41,9 +41,7 @@ UNITS = (("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9))
 
 def duration(seconds: float) -> str:
     """Two significant digits and a unit."""
-    for unit, size in UNITS:
-        if seconds >= size:
-            break
+    unit, size = next(((unit, size) for unit, size in UNITS if seconds >= size), UNITS[-1])
     count = seconds / size
     return f"{count:.2g} {unit}" if count < 99.5 else f"{count:.0f} {unit}"
 

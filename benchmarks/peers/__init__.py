@@ -52,7 +52,9 @@ PEERS: dict[str, Peer] = {
     peer.name: peer
     for peer in (
         Peer("wengert", "wengert", "with_wengert", "scalar", "wengert"),
-        Peer("wengert_2_threads", "wengert, 2 threads", "with_wengert", "scalar", "wengert", 2, only=("rosenbrock_10",)),
+        Peer(
+            "wengert_2_threads", "wengert, 2 threads", "with_wengert", "scalar", "wengert", 2, only=("rosenbrock_10",)
+        ),
         Peer("gcc", "C by gcc", "with_gcc", "scalar", ""),
         Peer("numpy", "NumPy by hand", "with_numpy", "by_hand", "numpy"),
         Peer("casadi", "CasADi", "with_casadi", "scalar", "casadi"),

@@ -137,7 +137,7 @@ def operand(arg: Any) -> str:
 
 
 def source(listing: Listing, groups: Sequence[Sequence[Any]]) -> str:
-    """A function ``run(n, x, y0, y1, ...)`` that handles n rows; each group of outputs goes into an array of its own."""
+    """A function ``run(n, x, y0, y1, ...)`` that handles n rows; each group of outputs has its own array."""
     parameters = ", ".join(f"double *restrict out{k}" for k in range(len(groups)))
     body = listing.statements([output for group in groups for output in group])
     body += [

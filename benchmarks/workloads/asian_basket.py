@@ -1,7 +1,7 @@
 """What do all Greeks of a Monte Carlo price cost? 252 daily steps of a basket of three correlated stocks.
 
-The price is the mean over scenarios of the discounted call on the average of the basket over all days. Inputs are shared
-by all scenarios: spots, volatilities, the correlations, the rate and the strike; the normal numbers are data.
+The price is the mean over scenarios of the discounted call on the average of the basket over all days. Inputs are
+spots, volatilities, correlations, rate and strike, shared by all scenarios; the normal numbers are data.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def price_arrays(p: Any, normals: Any, m: Any) -> Any:
     moves = (drift0 + f00 * z0, drift1 + f10 * z0 + f11 * z1, drift2 + f20 * z0 + f21 * z1 + f22 * z2)
     averages = [p[k] * m.mean(m.exp(m.cumsum(moves[k], axis=-1)), axis=-1) for k in range(STOCKS)]
     basket = (averages[0] + averages[1] + averages[2]) / STOCKS
-    return m.exp(-p[9]) * m.mean(m.relu(basket - p[10]), axis=-1)
+    return m.exp(-p[9]) * m.sum(m.relu(basket - p[10]), axis=-1) / SCENARIOS
 
 
 def data() -> Arrays:

@@ -6,6 +6,7 @@ Rectifiers in the hidden layers, hinge loss, weight decay; all 337 parameters in
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from wengert.benchmarks.workloads.problem import Arrays, Problem
 
 SIZES = (2, 16, 16, 1)
-PARAMETERS = sum((n + 1) * m for n, m in zip(SIZES[:-1], SIZES[1:], strict=True))
+PARAMETERS = sum((n + 1) * m for n, m in pairwise(SIZES))
 POINTS = 100
 DECAY = 1e-4
 
@@ -21,7 +22,7 @@ DECAY = 1e-4
 def hinge(p: Any, x: Any, label: Any, m: Any) -> Any:
     """Loss of one point."""
     values, start = [x[0], x[1]], 0
-    for size, width in zip(SIZES[:-1], SIZES[1:], strict=True):
+    for size, width in pairwise(SIZES):
         layer = []
         for _ in range(width):
             total = p[start + size]
@@ -44,7 +45,7 @@ def loss(p: Any, x: Any, labels: Any, m: Any, sum_rows: Callable[..., Any]) -> A
 def layers(p: Any) -> list[Any]:
     """The parameters as one matrix per layer: a row per neuron, its bias last."""
     matrices, start = [], 0
-    for size, width in zip(SIZES[:-1], SIZES[1:], strict=True):
+    for size, width in pairwise(SIZES):
         matrices.append(p[start : start + width * (size + 1)].reshape(width, size + 1))
         start += width * (size + 1)
     return matrices
@@ -55,7 +56,7 @@ def loss_arrays(p: Any, x: Any, labels: Any, m: Any) -> Any:
     values = m.relu(x @ first[:, :-1].T + first[:, -1])
     values = m.relu(values @ second[:, :-1].T + second[:, -1])
     scores = values @ last[0, :-1] + last[0, -1]
-    return m.mean(m.relu(1.0 - labels * scores), axis=-1) + DECAY * m.sum(p * p, axis=-1)
+    return m.sum(m.relu(1.0 - labels * scores), axis=-1) / POINTS + DECAY * m.sum(p * p, axis=-1)
 
 
 def loss_by_hand(p: np.ndarray, x: np.ndarray, labels: np.ndarray) -> Arrays:
@@ -71,7 +72,7 @@ def loss_by_hand(p: np.ndarray, x: np.ndarray, labels: np.ndarray) -> Arrays:
         gradients.append(np.hstack([in_sums.T @ values, in_sums.sum(0)[:, None]]).ravel())
         in_sums = (in_sums @ matrix[:, :-1]) * (values > 0)
     gradient = np.concatenate(gradients[::-1]) + 2 * DECAY * p
-    return np.mean(np.maximum(margins, 0)) + DECAY * p @ p, gradient
+    return np.sum(np.maximum(margins, 0)) / POINTS + DECAY * p @ p, gradient
 
 
 def data() -> Arrays:
