@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wengert.benchmarks.peers import PEERS
+from wengert.benchmarks.peers import OUTSIDE, PEERS
 
 OURS = "wengert"
 
@@ -99,8 +99,7 @@ def blanks(results: dict[str, Any]) -> list[str]:
     lines = []
     for problem in results["problems"].values():
         for name, row in problem["peers"].items():
-            known = ("not written for the task", "the problem has no form", "measured elsewhere")
-            if "blank" in row and not row["blank"].startswith(known):
+            if "blank" in row and not row["blank"].startswith(OUTSIDE):
                 lines.append(f"- {problem['title']}, {PEERS[name].title}: {row['blank']}")
     return lines
 

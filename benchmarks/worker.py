@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from wengert.benchmarks import timing
-from wengert.benchmarks.peers import PEERS, NotDoneError, Peer, solve
+from wengert.benchmarks.peers import PEERS, NotDoneError, Peer, check_takes_part, solve
 from wengert.benchmarks.workloads import PROBLEMS
 from wengert.benchmarks.workloads.problem import Arrays
 
@@ -81,9 +81,10 @@ def reason(error: Exception) -> str:
 
 def first_call(peer: Peer, name: str, module: Any) -> tuple[Any, dict[str, Any]]:
     """A problem made ready; the seconds of preparing and calling it once, those of a second call, the results."""
+    problem = PROBLEMS[name]
+    check_takes_part(peer, problem)
     if isinstance(module, Exception):
         raise module
-    problem = PROBLEMS[name]
     data = problem.data()
     best, spent, repeats = math.inf, 0.0, 0
     while repeats == 0 or (repeats < FIRST_CALLS and spent < FIRST_SECONDS):

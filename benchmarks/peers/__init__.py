@@ -8,6 +8,9 @@ from typing import Any
 
 from wengert.benchmarks.workloads.problem import Arrays, Problem
 
+OUTSIDE = "outside its idiom"
+"""How reasons begin that nobody needs to read below the table."""
+
 
 class NotDoneError(Exception):
     """A peer that does not take part in a problem says why; the table shows a blank."""
@@ -78,12 +81,20 @@ def bound(problem: Problem, form: str, module: Any) -> Callable[..., Any]:
     """The problem's function in one form, over the functions of one peer; a new one at each call, known to no cache."""
     function = getattr(problem, form)
     if function is None:
-        raise NotDoneError(f"the problem has no form {form!r}")
+        raise NotDoneError(f"{OUTSIDE}: the problem has no form {form!r}")
     if form == "by_hand":
         return lambda *data: function(*data)
     if form == "scalar" and problem.task == "total_gradient":
         return lambda p, *data: function(p, *data, module.FUNCTIONS, module.sum_rows)
     return lambda x, *data: function(x, *data, module.FUNCTIONS)
+
+
+def check_takes_part(peer: Peer, problem: Problem) -> None:
+    """Raise NotDoneError if it does not."""
+    if peer.only and problem.name not in peer.only:
+        raise NotDoneError(f"{OUTSIDE}: measured elsewhere")
+    if problem.name in dict(peer.leaves_out):
+        raise NotDoneError(dict(peer.leaves_out)[problem.name])
 
 
 def solve(peer: Peer, problem: Problem, module: Any, data: Arrays) -> tuple[Callable[[], Any], Callable[[Any], Arrays]]:
@@ -94,11 +105,9 @@ def solve(peer: Peer, problem: Problem, module: Any, data: Arrays) -> tuple[Call
     NotDoneError
         If this peer does not take part.
     """
-    if peer.only and problem.name not in peer.only:
-        raise NotDoneError("measured elsewhere only")
-    reason = dict(peer.leaves_out).get(problem.name)
+    check_takes_part(peer, problem)
     task = getattr(module, problem.task, None)
-    if reason or task is None:
-        raise NotDoneError(reason or f"not written for the task {problem.task!r}")
+    if task is None:
+        raise NotDoneError(f"{OUTSIDE}: it has no way to do the task {problem.task!r}")
     solution: tuple[Callable[[], Any], Callable[[Any], Arrays]] = task(bound(problem, peer.form, module), *data)
     return solution

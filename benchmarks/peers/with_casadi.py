@@ -79,13 +79,24 @@ def greeks(f: Callable[..., Any], x: np.ndarray) -> Any:
     return buffered(function, (x,), [(len(x),), x.shape, (len(x),)], rows)
 
 
+def jacobian(f: Callable[..., Any], x: np.ndarray) -> Any:
+    function = jacobian_function(f, len(x))
+    return buffered(function, (x,), [function.size_out(0)[::-1]], turned)
+
+
 def jacobians(f: Callable[..., Any], x: np.ndarray) -> Any:
-    symbols = ca.SX.sym("x", x.shape[1])
-    matrix = ca.densify(ca.jacobian(ca.vertcat(*f(ca.vertsplit(symbols))), symbols))
-    function = ca.Function("matrix", [symbols], [matrix]).map(len(x))
-    # A CasADi matrix lies column by column.
-    shape = (len(x), matrix.shape[1], matrix.shape[0])
-    return buffered(function, (x,), [shape], lambda columns: (columns.transpose(0, 2, 1),))
+    function = jacobian_function(f, x.shape[1])
+    return buffered(function.map(len(x)), (x,), [(len(x), *function.size_out(0)[::-1])], turned)
+
+
+def jacobian_function(f: Callable[..., Any], n: int) -> Any:
+    symbols = ca.SX.sym("x", n)
+    return ca.Function("matrix", [symbols], [ca.densify(ca.jacobian(ca.vertcat(*f(ca.vertsplit(symbols))), symbols))])
+
+
+def turned(columns: np.ndarray) -> Any:
+    """A CasADi matrix lies column by column."""
+    return (np.swapaxes(columns, -1, -2),)
 
 
 def total_gradient(f: Callable[..., Any], p: np.ndarray, *data: np.ndarray) -> Any:

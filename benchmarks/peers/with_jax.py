@@ -69,11 +69,17 @@ def greeks(f: Callable[..., Any], x: np.ndarray) -> Any:
     return compiled(jax.vmap(of_one), jnp.asarray(x))
 
 
-def jacobians(f: Callable[..., Any], x: np.ndarray) -> Any:
-    def of_one(row: Any) -> Any:
-        return jax.jacfwd(lambda row: jnp.stack(list(f(row))))(row)
+def matrix(f: Callable[..., Any]) -> Callable[[Any], Any]:
+    in_x = jax.jacfwd(lambda x: jnp.stack(list(f(x))))
+    return lambda x: (in_x(x),)
 
-    return compiled(jax.vmap(lambda row: (of_one(row),)), jnp.asarray(x))
+
+def jacobian(f: Callable[..., Any], x: np.ndarray) -> Any:
+    return compiled(matrix(f), x)
+
+
+def jacobians(f: Callable[..., Any], x: np.ndarray) -> Any:
+    return compiled(jax.vmap(matrix(f)), jnp.asarray(x))
 
 
 def total_gradient(f: Callable[..., Any], p: np.ndarray, *data: np.ndarray) -> Any:

@@ -71,6 +71,12 @@ def greeks(f: Callable[..., Any], x: np.ndarray) -> Any:
     return call, read
 
 
+def jacobian(f: Callable[..., Any], x: np.ndarray) -> Any:
+    matrix = torch.func.jacfwd(f)
+    tensor = torch.from_numpy(x)
+    return lambda: (matrix(tensor),), read
+
+
 def jacobians(f: Callable[..., Any], x: np.ndarray) -> Any:
     matrices = torch.func.vmap(torch.func.jacfwd(f))
     tensor = torch.from_numpy(x)

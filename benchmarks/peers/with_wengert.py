@@ -47,6 +47,11 @@ def greeks(f: Callable[..., Any], x: np.ndarray) -> Any:
     return lambda: c(x), read
 
 
+def jacobian(f: Callable[..., Any], x: np.ndarray) -> Any:
+    c = wg.compile(wg.jacobian(f))
+    return lambda: c(x), lambda rows: (np.stack([np.asarray(row) for row in rows]),)
+
+
 def jacobians(f: Callable[..., Any], x: np.ndarray) -> Any:
     c = wg.compile(wg.vmap(wg.jacobian(f)))
     return lambda: c(x), lambda rows: (np.stack([np.asarray(row) for row in rows], axis=1),)

@@ -7,7 +7,7 @@ from wengert.benchmarks.workloads.logistic import LOGISTIC
 from wengert.benchmarks.workloads.lotka_volterra import LOTKA_VOLTERRA
 from wengert.benchmarks.workloads.network import NETWORK
 from wengert.benchmarks.workloads.problem import Problem
-from wengert.benchmarks.workloads.robot_arm import ROBOT_ARM
+from wengert.benchmarks.workloads.robot_arm import ROBOT_ARM, ROBOT_ARM_CALL
 from wengert.benchmarks.workloads.rosenbrock import (
     ROSENBROCK_10,
     ROSENBROCK_10_CALL,
@@ -33,6 +33,7 @@ PROBLEMS: dict[str, Problem] = {
         BLACK_SCHOLES,
         LOGISTIC,
         NETWORK,
+        ROBOT_ARM_CALL,
         ROBOT_ARM,
         LOTKA_VOLTERRA,
     )

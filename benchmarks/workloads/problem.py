@@ -29,7 +29,8 @@ class Problem:
         ``gradient_into``: the same into arrays that are used again in every call;
         ``gradients``: x of shape (N, n) to values (N,) and gradients (N, n), row by row;
         ``greeks``: the same and the second derivative in the first input, (N,);
-        ``jacobians``: x of shape (N, n) to Jacobians (N, m, n) of a function with m outputs;
+        ``jacobian``: x of shape (n,) to the Jacobian (m, n) of a function with m outputs;
+        ``jacobians``: x of shape (N, n) to Jacobians (N, m, n) of the same;
         ``total_gradient``: p of shape (n,) and data of N rows to a value () that sums over the rows and its gradient.
     data : callable
         Makes the arguments; the same in every process.

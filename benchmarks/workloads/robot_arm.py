@@ -51,7 +51,7 @@ def flange(angles: Any, m: Any) -> list[Any]:
 
 
 def flange_arrays(angles: Any, m: Any) -> Any:
-    """The same as a product of 4x4 matrices, for one arm."""
+    """The same as a product of 4x4 matrices, for one pose."""
     pose = m.constant(np.eye(4))
     for k, (length, offset, cos_twist, sin_twist) in enumerate(JOINTS):
         link = np.array(
@@ -71,15 +71,25 @@ def flange_arrays(angles: Any, m: Any) -> Any:
     return m.concatenate([position, pose[:3, :3].reshape(-1)])
 
 
-def poses(arms: int = 10_000) -> np.ndarray:
+def poses(arms: int) -> np.ndarray:
     return np.random.default_rng(7).uniform(LOWER, UPPER, (arms, len(JOINTS)))
+
+
+ROBOT_ARM_CALL = Problem(
+    name="robot_arm_call",
+    title="Robot arm, 7 joints, Jacobian of the pose, one call",
+    task="jacobian",
+    data=lambda: (poses(1)[0],),
+    scalar=flange,
+    arrays=flange_arrays,
+)
 
 
 ROBOT_ARM = Problem(
     name="robot_arm",
     title="Robot arm, 7 joints, Jacobian of the pose, 10,000 poses",
     task="jacobians",
-    data=lambda: (poses(),),
+    data=lambda: (poses(10_000),),
     scalar=flange,
     arrays=flange_arrays,
 )
