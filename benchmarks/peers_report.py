@@ -36,6 +36,12 @@ TARGETS = (
     Target("rosenbrock_10", "warm", 1 / 1.9, OURS, ours="wengert_2_threads"),
 )
 
+FORMS = (
+    '"Same code" is the function that wengert takes, in scalars and loops; "arrays" is one rewritten by hand in slices '
+    "and matrices, as PyTorch and autograd have it too. C is straight-line code with all derivatives, which gcc may "
+    "rearrange (-ffast-math); NumPy has derivatives worked out by a person."
+)
+
 UNITS = (("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9))
 
 
@@ -110,7 +116,7 @@ def text(results: dict[str, Any]) -> str:
     packages = ", ".join(f"{name} {version}" for name, version in (machine["versions"] | machine["peers"]).items())
     missing = blanks(results)
     parts = [
-        ["Time per evaluation with all derivatives, one core; in brackets, how many times wengert's it is.", ""],
+        ["Time per evaluation with all derivatives, one core; in brackets, how many times wengert's it is.", FORMS, ""],
         time_table(results, "warm"),
         ["", "Time of the first call: recording, compiling, running.", ""],
         time_table(results, "first"),
