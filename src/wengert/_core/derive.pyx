@@ -229,6 +229,8 @@ cdef void descend(Graph g, range_t* nodes) noexcept nogil:
             continue
         if g.arg0[node] < first and g.arg1[node] < first:
             continue
+        if g.open_recordings:
+            g.here = g.origin[node]
         above = total(g, nodes, node)
         if op == WHERE:
             condition, pair = argument(g, node, 0), g.arg1[node]
@@ -263,6 +265,8 @@ cdef void ascend(Graph g, range_t* nodes) noexcept nogil:
         op = g.op[node]
         if not nodes.marks[node - first] or op == PAIR or (g.arg0[node] < first and g.arg1[node] < first):
             continue
+        if g.open_recordings:
+            g.here = g.origin[node]
         if op == WHERE:
             pair = g.arg1[node]
             sums = selection(g, argument(g, node, 0), tangent(nodes, g.arg0[pair]),
