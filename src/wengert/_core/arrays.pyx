@@ -296,6 +296,8 @@ def elements_of(array):
     """Elements in the order of the rows: vars, or Python's numbers."""
     if type(array) is VarArray:
         return (<VarArray>array).flat
+    if type(array) is not np.ndarray and type(array) is not np.memmap:
+        raise TracingError(f"a {type(array).__name__} may have rules of its own; pass numpy.asarray of it")
     if array.dtype.kind not in "fiubc":
         raise TracingError(f"expected an array of real numbers, got one of {array.dtype}")
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64).ravel().tolist()
