@@ -70,6 +70,16 @@ def test_arrays_of_no_numbers(bad):
         wg.grad(lambda x: 0.0)(bad)
 
 
+@pytest.mark.parametrize(
+    "special", [np.ma.masked_array(X, [0, 1, 0]), M.view(np.recarray)], ids=lambda x: type(x).__name__
+)
+def test_arrays_with_rules_of_their_own(special):
+    with pytest.raises(TracingError, match="asarray"):
+        wg.grad(lambda x: np.sum(x))(special)
+    with pytest.raises(TracingError):
+        wg.grad(lambda w: np.sum(special * w))(2.0)
+
+
 def test_nests_with_arrays():
     p = {"w": M, "b": [1.0, X]}
     value, gradient = wg.value_and_grad(lambda p: np.sum(p["w"] @ p["b"][1]) * p["b"][0])(p)

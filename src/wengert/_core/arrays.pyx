@@ -14,10 +14,10 @@ import math
 
 import numpy as np
 
-from wengert._core import functions
+from wengert import ops
 from wengert._core.builds import kernels
 from wengert._core.number cimport read_number
-from wengert._core.var cimport Var
+from wengert._core.var cimport Var, record1, record2, record3
 from wengert._core.var import UFUNCS
 from wengert.errors import ShapeError, TracingError
 
@@ -332,6 +332,8 @@ def elements_of(array):
     """Elements in the order of the rows: vars, or Python's numbers."""
     if type(array) is VarArray:
         return (<VarArray>array).flat
+    if type(array) is not np.ndarray and type(array) is not np.memmap:
+        raise TracingError(f"a {type(array).__name__} may have rules of its own; pass numpy.asarray of it")
     if array.dtype.kind not in "fiubc":
         raise TracingError(f"expected an array of real numbers, got one of {array.dtype}")
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64).ravel().tolist()
@@ -342,10 +344,18 @@ def elementwise(str name, tuple arguments):
     arrays = [x for x in arguments if is_array(x)]
     if not any([type(x) is Var or type(x) is VarArray or np.iscomplexobj(x) for x in arguments]):
         return kernels.evaluate(name, *arguments)[0]
-    function = power if name == "pow" else getattr(functions, name)
+    if name == "pow" and is_two(arguments[1]):
+        name, arguments = "square", arguments[:1]
+    cdef int op = ops.OPS[name].code
     shape = np.broadcast_shapes(*[x.shape for x in arrays])
     columns = [column(x, shape) for x in arguments]
-    return assemble([function(*numbers) for numbers in zip(*columns, strict=True)], shape)
+    if len(columns) == 1:
+        found = [record1(op, x) for x in columns[0]]
+    elif len(columns) == 2:
+        found = [record2(op, a, b) for a, b in zip(*columns, strict=True)]
+    else:
+        found = [record3(op, condition, a, b) for condition, a, b in zip(*columns, strict=True)]
+    return assemble(found, shape)
 
 
 cdef object operation(str name, object left, object right):
@@ -357,9 +367,9 @@ cdef object operation(str name, object left, object right):
     return elementwise(name, (left, right))
 
 
-cdef object power(object base, object exponent):
-    """Squares as `**` of a var makes them."""
-    return base**exponent if type(base) is Var else functions.pow(base, exponent)
+cdef bint is_two(object exponent) except -1:
+    """Is it a number for which `**` of a var takes the square?"""
+    return (type(exponent) is int or type(exponent) is float) and exponent == 2
 
 
 cdef object column(object x, tuple shape):

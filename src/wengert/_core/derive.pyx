@@ -40,16 +40,15 @@ cdef list derive(Graph g, list inputs, list outputs, list given, bint downward):
     cdef list targets = inputs if downward else outputs
     cdef list numbers = [number if type(number) is Var else demand_number(number) for number in given]
     cdef list found = [0.0] * len(targets)
-    cdef range_t nodes
+    cdef range_t nodes = range_between(g, inputs, outputs)
     cdef operand_t* there
     cdef int k, collector
-    set_range(g, &nodes, inputs, outputs)
     if nodes.last < nodes.first:
         return found
     # All room is made now, while nodes may still be renumbered.
     g.prepare(<int>min(most_nodes(g, &nodes) + len(origins) + 3 * len(targets), <int64_t>INT_MAX))
     collector = PyGC_Disable()  # a finalizer that it runs could record, and renumber the nodes
-    set_range(g, &nodes, inputs, outputs)
+    nodes = range_between(g, inputs, outputs)
     try:
         provide(g, &nodes, downward)
         for v in targets:
@@ -96,17 +95,13 @@ cdef object number_of(Graph g, operand_t x):
 
 # ---- the range ----
 
-cdef int set_range(Graph g, range_t* nodes, list inputs, list outputs) noexcept:
+cdef range_t range_between(Graph g, list inputs, list outputs) noexcept:
     """From the first input to the last output, without buffers."""
-    nodes.first, nodes.last = g.n_nodes, 0
+    cdef range_t nodes
+    nodes.first, nodes.last = first_of(g, inputs), last_of(outputs)
     nodes.marks = nodes.varying = NULL
     nodes.derivatives = nodes.from_lanes = NULL
-    for v in inputs:
-        nodes.first = min(nodes.first, node_of(<Var>v))
-    for v in outputs:
-        if type(v) is Var:
-            nodes.last = max(nodes.last, node_of(<Var>v))
-    return 0
+    return nodes
 
 
 cdef int64_t most_nodes(Graph g, range_t* nodes) noexcept nogil:
