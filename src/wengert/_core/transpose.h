@@ -14,29 +14,31 @@
 #include <immintrin.h>
 #endif
 
-/* Numbers in memory, each row `stride` bytes after the one before. */
-typedef struct { char *base; ptrdiff_t stride; } grid_t;
+/* Numbers in memory: row i is at base + i*stride, or if `rows` says where, at rows[i]. */
+typedef struct { char *base; ptrdiff_t stride; char *const *rows; } grid_t;
 
-static inline grid_t grid_at(grid_t grid, ptrdiff_t row, ptrdiff_t bytes) {
-    grid_t part = {grid.base + row * grid.stride + bytes, grid.stride};
-    return part;
+/* Where n rows are, from this row and byte on. */
+static inline void find_rows(grid_t grid, ptrdiff_t row, ptrdiff_t byte, ptrdiff_t n, char **found) {
+    for (ptrdiff_t i = 0; i < n; i++)
+        found[i] = (grid.rows ? grid.rows[row + i] : grid.base + (row + i) * grid.stride) + byte;
 }
 
 /* `columns` columns of `rows` rows become as many columns and rows. */
-static inline void transpose_one_by_one(grid_t from, grid_t to, ptrdiff_t rows, ptrdiff_t columns, size_t element) {
+static inline void transpose_one_by_one(char *const *from, char *const *to, ptrdiff_t rows, ptrdiff_t columns,
+                                        size_t element) {
     for (ptrdiff_t i = 0; i < rows; i++)
         for (ptrdiff_t j = 0; j < columns; j++)
-            memcpy(grid_at(to, j, i * (ptrdiff_t)element).base, grid_at(from, i, j * (ptrdiff_t)element).base, element);
+            memcpy(to[j] + i * (ptrdiff_t)element, from[i] + j * (ptrdiff_t)element, element);
 }
 
 #if defined(__AVX512F__)
 enum { DOUBLES_TILE = 8 };
 
-static inline void transpose_doubles_tile(grid_t from, grid_t to, int rows, int columns) {
+static inline void transpose_doubles_tile(char *const *from, char *const *to, int rows, int columns) {
     const __mmask8 inside_from = (__mmask8)((1 << columns) - 1), inside_to = (__mmask8)((1 << rows) - 1);
     __m512d r[8], t[8];
     for (int i = 0; i < 8; i++)
-        r[i] = i < rows ? _mm512_maskz_loadu_pd(inside_from, grid_at(from, i, 0).base) : _mm512_setzero_pd();
+        r[i] = i < rows ? _mm512_maskz_loadu_pd(inside_from, from[i]) : _mm512_setzero_pd();
     for (int i = 0; i < 8; i += 2) {
         t[i] = _mm512_unpacklo_pd(r[i], r[i + 1]);
         t[i + 1] = _mm512_unpackhi_pd(r[i], r[i + 1]);
@@ -53,7 +55,7 @@ static inline void transpose_doubles_tile(grid_t from, grid_t to, int rows, int 
         t[i + 4] = _mm512_shuffle_f64x2(r[i], r[i + 4], 0xdd);
     }
     for (int i = 0; i < 8; i++)
-        if (i < columns) _mm512_mask_storeu_pd(grid_at(to, i, 0).base, inside_to, t[i]);
+        if (i < columns) _mm512_mask_storeu_pd(to[i], inside_to, t[i]);
 }
 #elif defined(__AVX2__)
 enum { DOUBLES_TILE = 4 };
@@ -63,10 +65,10 @@ static inline __m256i first_doubles(int n) {
     return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
 }
 
-static inline void transpose_doubles_tile(grid_t from, grid_t to, int rows, int columns) {
+static inline void transpose_doubles_tile(char *const *from, char *const *to, int rows, int columns) {
     __m256d r[4], t[4];
     for (int i = 0; i < 4; i++) {
-        const double *row = (const double *)grid_at(from, i, 0).base;
+        const double *row = i < rows ? (const double *)from[i] : NULL;
         if (i >= rows)
             r[i] = _mm256_setzero_pd();
         else
@@ -81,7 +83,7 @@ static inline void transpose_doubles_tile(grid_t from, grid_t to, int rows, int 
         r[i + 2] = _mm256_permute2f128_pd(t[i], t[i + 2], 0x31);
     }
     for (int i = 0; i < 4; i++) {
-        double *row = (double *)grid_at(to, i, 0).base;
+        double *row = i < columns ? (double *)to[i] : NULL;
         if (i >= columns) continue;
         if (rows == 4)
             _mm256_storeu_pd(row, r[i]);
@@ -99,10 +101,10 @@ static inline __m256i first_floats(int n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
-static inline void transpose_floats_tile(grid_t from, grid_t to, int rows, int columns) {
+static inline void transpose_floats_tile(char *const *from, char *const *to, int rows, int columns) {
     __m256 r[8], t[8];
     for (int i = 0; i < 8; i++) {
-        const float *row = (const float *)grid_at(from, i, 0).base;
+        const float *row = i < rows ? (const float *)from[i] : NULL;
         if (i >= rows)
             r[i] = _mm256_setzero_ps();
         else
@@ -125,7 +127,7 @@ static inline void transpose_floats_tile(grid_t from, grid_t to, int rows, int c
         t[i + 4] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x31);
     }
     for (int i = 0; i < 8; i++) {
-        float *row = (float *)grid_at(to, i, 0).base;
+        float *row = i < columns ? (float *)to[i] : NULL;
         if (i >= columns) continue;
         if (rows == 8)
             _mm256_storeu_ps(row, t[i]);
@@ -134,33 +136,44 @@ static inline void transpose_floats_tile(grid_t from, grid_t to, int rows, int c
     }
 }
 
+#else
+enum { DOUBLES_TILE = 8, FLOATS_TILE = 8 };
+
+static inline void transpose_doubles_tile(char *const *from, char *const *to, int rows, int columns) {
+    transpose_one_by_one(from, to, rows, columns, 8);
+}
+
+static inline void transpose_floats_tile(char *const *from, char *const *to, int rows, int columns) {
+    transpose_one_by_one(from, to, rows, columns, 4);
+}
+#endif
+
 #define TRANSPOSE(name, element, tile, transpose_tile) \
-    static void name(grid_t from, grid_t to, ptrdiff_t rows, ptrdiff_t columns) { \
+    static inline void name(grid_t from, grid_t to, ptrdiff_t rows, ptrdiff_t columns) { \
+        char *source[tile], *target[tile]; \
         for (ptrdiff_t i = 0; i < rows; i += tile) { \
+            const ptrdiff_t m = rows - i < tile ? rows - i : tile; \
             for (ptrdiff_t j = 0; j < columns; j += tile) { \
-                grid_t source = grid_at(from, i, j * element), target = grid_at(to, j, i * element); \
-                if (rows - i >= tile && columns - j >= tile) \
+                const ptrdiff_t n = columns - j < tile ? columns - j : tile; \
+                if (m == tile && n == tile) { \
+                    find_rows(from, i, j * element, tile, source); \
+                    find_rows(to, j, i * element, tile, target); \
                     transpose_tile(source, target, tile, tile); \
-                else if (rows - i >= tile) \
-                    transpose_tile(source, target, tile, (int)(columns - j)); \
-                else if (columns - j >= tile) \
-                    transpose_tile(source, target, (int)(rows - i), tile); \
-                else \
-                    transpose_one_by_one(source, target, rows - i, columns - j, element); \
+                } else { \
+                    find_rows(from, i, j * element, m, source); \
+                    find_rows(to, j, i * element, n, target); \
+                    if (m == tile) \
+                        transpose_tile(source, target, tile, (int)n); \
+                    else if (n == tile) \
+                        transpose_tile(source, target, (int)m, tile); \
+                    else \
+                        transpose_one_by_one(source, target, m, n, element); \
+                } \
             } \
         } \
     }
 TRANSPOSE(transpose_doubles, 8, DOUBLES_TILE, transpose_doubles_tile)
 TRANSPOSE(transpose_floats, 4, FLOATS_TILE, transpose_floats_tile)
 #undef TRANSPOSE
-#else
-static void transpose_doubles(grid_t from, grid_t to, ptrdiff_t rows, ptrdiff_t columns) {
-    transpose_one_by_one(from, to, rows, columns, 8);
-}
-
-static void transpose_floats(grid_t from, grid_t to, ptrdiff_t rows, ptrdiff_t columns) {
-    transpose_one_by_one(from, to, rows, columns, 4);
-}
-#endif
 
 #endif
