@@ -1,19 +1,18 @@
 """How is a plain function called through programs?
 
-A call finds the *entry* of its signature. An entry holds a tree of *paths*: the first is what the function did when it
-was recorded, and each guard that failed on some input leads to the path of that input. Every path checks all guards that
-led to it, so what a program returns is what the function would have done; lanes that fail a guard are run again, on the
-path where they belong.
+A call finds the entry of its signature and follows its paths (see `wengert.paths`) to the one that it belongs to. Lanes
+of one call may go different ways: those that fail a guard are run again, on the path after it.
 """
 
 from __future__ import annotations
 
 import functools
+import operator
+import sys
 import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,15 +20,16 @@ import optree
 
 from wengert import threads as pool
 from wengert._core.call import Caller
-from wengert._core.forms import form_of
 from wengert._core.lanes import LanesRun
 from wengert._core.program import Program
 from wengert._core.recording import is_recording
+from wengert.eager import evaluate
 from wengert.errors import TracingError
 from wengert.mapped import Mapped, out_axes_of
-from wengert.recorder import LANES, Recorded, gather, record
+from wengert.paths import Entry, Path
+from wengert.recorder import Recorded, gather, record
 from wengert.results import Results
-from wengert.signatures import Arguments, has_vars, taken_apart
+from wengert.signatures import NOT_MAPPED, Arguments, has_vars, taken_apart
 
 MAX_PATHS = 64
 """Paths of one signature before calls fall back to eager evaluation: each costs a recording of some milliseconds."""
@@ -107,41 +107,6 @@ def compile(
     return Compiled(f, dtype, threads, max_paths, maxsize)
 
 
-@dataclass
-class Path:
-    """One way through the branches of a function."""
-
-    recorded: Recorded
-    after: dict[int, Path] = field(default_factory=dict)
-    """By the number of a guard: the path of those for which that guard is the first to fail."""
-
-
-@dataclass
-class Entry:
-    """All paths of one signature."""
-
-    first: Path
-    n_paths: int = 1
-    has_warned: bool = False
-
-    def matches(self, arguments: Arguments) -> bool:
-        """Have the arrays the shapes for which this was recorded?"""
-        for wanted, leaf, axis in zip(self.first.recorded.shapes, arguments.leaves, arguments.axes, strict=True):
-            if wanted is None:
-                continue
-            shape = leaf.shape if axis is None else leaf.shape[:axis] + leaf.shape[axis + 1 :]
-            if len(shape) != len(wanted):
-                return False
-            if any(w is not None and w != n for w, n in zip(wanted, shape, strict=True)):
-                return False
-        return len(self.lengths(arguments)) <= 1
-
-    def lengths(self, arguments: Arguments) -> set[int]:
-        """Numbers of lanes of the arrays that the function itself maps."""
-        blocks = [block for block in self.first.recorded.blocks if block.kind is LANES]
-        return {block.array(arguments).shape[block.axis] for block in blocks}
-
-
 class Compiled(Caller):
     """A compiled function; see `compile`."""
 
@@ -154,7 +119,7 @@ class Compiled(Caller):
         for name, number in (("max_paths", max_paths), ("maxsize", maxsize)):
             if not isinstance(number, int) or number < 1:
                 raise TracingError(f"{name} must be an int of at least 1, got {number!r}")
-        functools.update_wrapper(self, f)
+        functools.update_wrapper(self, f, updated=())  # attributes of a callable object are its own
         self.mapped = f if isinstance(f, Mapped) else None
         self.function = f.function if isinstance(f, Mapped) else f
         self.threads = None if threads is None else pool.checked_number(threads)
@@ -180,7 +145,7 @@ class Compiled(Caller):
 
     def taken_apart(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments | None:
         """The arguments; None if they hold vars, and the call is to be recorded with what is around it."""
-        in_axes = None if self.mapped is None else self.mapped.in_axes
+        in_axes = NOT_MAPPED if self.mapped is None else self.mapped.in_axes
         if is_recording():
             return None
         if has_vars(optree.tree_leaves((args, kwargs), none_is_leaf=True)):
@@ -193,7 +158,7 @@ class Compiled(Caller):
         with self.lock:
             entries = self.entries.get(key, [])
             for entry in entries:
-                if entry.matches(arguments):
+                if entry.first.recorded.matches(arguments):
                     self.hits += 1
                     self.entries.move_to_end(key)
                     return entry
@@ -211,16 +176,16 @@ class Compiled(Caller):
     def record(self, arguments: Arguments) -> Recorded:
         return record(self.function, arguments, self.dtype == np.float32)
 
-    def path_after(self, entry: Entry, path: Path, guard: int, arguments: Arguments) -> Path | None:
-        """The path of arguments for which this guard of a path is the first to fail; None if it is one too many."""
+    def path_after(self, entry: Entry, path: Path, guard: int, arguments: Arguments) -> tuple[Path | None, bool]:
+        """The path of arguments for which this guard fails, None if it is one too many; and whether it is new."""
         with self.lock:
-            if guard not in path.after:
-                if entry.n_paths >= self.max_paths:
-                    self.warn(entry, f"more than {self.max_paths} ways through its branches (max_paths=)")
-                    return None
-                path.after[guard] = Path(self.record(arguments))
-                entry.n_paths += 1
-            return path.after[guard]
+            found = path.find(guard, arguments)
+            if found is not None:
+                return found, False
+            if entry.n_paths >= self.max_paths:
+                self.warn(entry, f"more than {self.max_paths} ways through its branches (max_paths=)")
+                return None, False
+            return entry.add(path, guard, self.record(arguments)), True
 
     def warn(self, entry: Entry, what: str) -> None:
         if not entry.has_warned:
@@ -233,28 +198,30 @@ class Compiled(Caller):
 
     def once(self, entry: Entry, arguments: Arguments, out: Any) -> Any:
         """Answer a call of a function that is not mapped."""
+        path, results = self.follow(entry, arguments)
+        if path is None:
+            results = Results.of(*evaluate(self.function, arguments), self.dtype)
+        elif path.recorded.is_quick(arguments):
+            self.remember(path.recorded.quick_call(arguments))
+        return results.returned(out)
+
+    def follow(self, entry: Entry, arguments: Arguments) -> tuple[Path | None, Results]:
+        """The path on which no guard fails and the results there; None if there is no such path."""
         path: Path | None = entry.first
         is_new = False
         while path is not None:
             recorded = path.recorded
-            n_lanes = recorded.n_lanes(arguments)
-            results = Results(recorded.form, [0 if leaf.stacked else None for leaf in recorded.form.leaves()], n_lanes, self.dtype)
-            failed = self.execute(recorded, arguments, n_lanes, results)
+            axes = [0 if leaf.stacked else None for leaf in recorded.form.leaves()]
+            results = Results(recorded.form, axes, recorded.n_lanes(arguments), self.dtype)
+            failed = self.execute(recorded, arguments, results)
             if failed is None:
-                if recorded.is_quick(arguments):
-                    self.remember(recorded.quick_call(arguments))
-                return results.returned(out, arguments)
-            if is_new or np.any(failed != failed[0]):
-                # Lanes within the function go different ways, or it does not do the same thing twice.
+                return path, results
+            if is_new or not isinstance(failed, int):
+                # The function does not do the same thing twice, or lanes within it go different ways.
                 self.warn(entry, "a branch that cannot be replayed")
                 break
-            is_new = int(failed[0]) not in path.after
-            path = self.path_after(entry, path, int(failed[0]), arguments)
-        args, kwargs = arguments.rebuild(arguments.leaves)
-        form, elements = form_of(self.function(*args, **kwargs))
-        results = Results(form, [None] * len(form.leaves()), 0, self.dtype)
-        results.put(elements)
-        return results.returned(out, arguments)
+            path, is_new = self.path_after(entry, path, failed, arguments)
+        return None, results
 
     def over_lanes(self, entry: Entry, arguments: Arguments, out: Any) -> Any:
         """Answer a call of a mapped function: run all lanes on the first path, those that fail a guard on another."""
@@ -263,45 +230,42 @@ class Compiled(Caller):
         assert self.mapped is not None
         axes = out_axes_of(self.mapped.out_axes, form.nest([0.0] * len(form.leaves())))
         results = Results(form, axes, n_lanes, self.dtype)
-        pending: list[tuple[Path, Any]] = [(entry.first, slice(None))]
+        pending: list[tuple[Path, Any]] = [(entry.first, None)]  # None for all lanes
         while pending:
             path, which = pending.pop()
-            if path.recorded.form != form:
-                raise TracingError("the function returns nests of different forms in different lanes")
-            part = arguments.lanes(which)
-            if isinstance(which, slice):
-                here = results
-            else:
-                here = Results(form, axes, len(which), self.dtype)
-            failed = self.execute(path.recorded, part, here.n_lanes, here)
-            if here is not results:
-                results.take(here, which, slice(None) if failed is None else failed < 0)
+            check_same_form(path.recorded.form, form)
+            part = arguments if which is None else arguments.lanes(which)
+            here = results if which is None else Results(form, axes, len(which), self.dtype)
+            failed = self.execute(path.recorded, part, here)
+            if not isinstance(failed, int):
+                results.take(here, which, None if failed is None else failed < 0)
             if failed is None:
                 continue
-            numbers = np.arange(n_lanes) if isinstance(which, slice) else which
-            for guard in np.unique(failed[failed >= 0]):
-                those = numbers[failed == guard]
-                after = self.path_after(entry, path, int(guard), arguments.lanes(those))
+            for guard in [failed] if isinstance(failed, int) else np.unique(failed[failed >= 0]).tolist():
+                those = which
+                if not isinstance(failed, int):
+                    those = np.flatnonzero(failed == guard) if which is None else which[failed == guard]
+                part = arguments if those is None else arguments.lanes(those)
+                after, _ = self.path_after(entry, path, guard, part)
                 if after is not None:
                     pending.append((after, those))
                     continue
-                for k in those:
-                    args, kwargs = arguments.lane(k)
-                    lane_form, elements = form_of(self.function(*args, **kwargs))
-                    if lane_form != form:
-                        raise TracingError("the function returns nests of different forms in different lanes")
-                    results.put(elements, int(k))
-        return results.returned(out, arguments)
+                for k in range(n_lanes) if those is None else those.tolist():
+                    lane_form, elements = evaluate(self.function, arguments.lane(k))
+                    check_same_form(lane_form, form)
+                    results.put(elements, k)
+        return results.returned(out)
 
-    def execute(self, recorded: Recorded, arguments: Arguments, n_lanes: int, results: Results) -> Any:
-        """Run a program; gives the first failed guard of each lane, or None if none failed."""
+    def execute(self, recorded: Recorded, arguments: Arguments, results: Results) -> Any:
+        """Run a program; gives the guards that failed, as `LanesRun.run` does."""
         uniform, streams, keep = gather(recorded, arguments, self.dtype)
-        run = LanesRun(recorded.program, n_lanes, uniform, streams, results.streams())
+        run = LanesRun(recorded.program, results.n_lanes, uniform, streams, results.streams(), [*keep, *results.leaves])
+        varies = run.varying_outputs()
+        results.check_uniform(varies)
         n_threads = self.threads or pool.get_num_threads()
         failed = run.run(functools.partial(pool.spread, n_threads=n_threads))
-        del keep
-        if failed is None or recorded.program.varies:
-            results.put_uniform(run.uniform_outputs(), run.varying_outputs())
+        if not isinstance(failed, int):
+            results.put_uniform(run.uniform_outputs(), varies)
         return failed
 
     # ---- what it tells of itself ----
@@ -322,18 +286,24 @@ class Compiled(Caller):
         if arguments is None:
             raise TracingError("a program is made for numbers, not for vars")
         entry = self.entry_of(arguments)
-        if self.mapped is not None:
-            arguments = arguments.lanes(slice(0, 1))
+        if self.mapped is None:
+            path, _ = self.follow(entry, arguments)
+        else:
+            path = self.path_of_first_lane(entry, arguments.lanes(slice(0, 1)))
+        if path is None:
+            raise TracingError("these arguments take a path that is not compiled")
+        return path.recorded.program
+
+    def path_of_first_lane(self, entry: Entry, arguments: Arguments) -> Path | None:
+        """The path of a mapped function on which no guard fails, for a single lane or none."""
         path: Path | None = entry.first
         while path is not None:
-            n_lanes = 1 if self.mapped is not None else path.recorded.n_lanes(arguments)
-            leaves = path.recorded.form.leaves()
-            results = Results(path.recorded.form, [0] * len(leaves), n_lanes, self.dtype)
-            failed = self.execute(path.recorded, arguments, n_lanes, results)
-            if failed is None or not len(failed):
-                return path.recorded.program
-            path = self.path_after(entry, path, int(failed[0]), arguments)
-        raise TracingError("these arguments take a path that is not compiled")
+            form = path.recorded.form
+            failed = self.execute(path.recorded, arguments, Results(form, [0] * len(form.leaves()), arguments.n_lanes, self.dtype))
+            if failed is None:
+                break
+            path, _ = self.path_after(entry, path, failed, arguments)
+        return path
 
     def cache_info(self) -> CacheInfo:
         """Hits and misses of the signature cache, its bound and size, and the paths that all its entries have.
@@ -344,7 +314,8 @@ class Compiled(Caller):
         -------
         CacheInfo
         """
-        entries = [entry for found in self.entries.values() for entry in found]
+        with self.lock:
+            entries = [entry for found in self.entries.values() for entry in found]
         return CacheInfo(self.hits, self.misses, self.maxsize, len(entries), sum(entry.n_paths for entry in entries))
 
     def cache_clear(self) -> None:
@@ -354,5 +325,30 @@ class Compiled(Caller):
             self.hits = self.misses = 0
             self.remember(None)
 
+    # ---- as a Python object ----
+
+    def __reduce__(self) -> Any:
+        """A pickle is the name, as for functions, if that stands for this object; else the function and the options."""
+        try:
+            name = self.__qualname__
+            found = operator.attrgetter(name)(sys.modules[self.__module__])
+        except (AttributeError, KeyError):
+            found = None
+        if found is self:
+            return name
+        return Compiled, (self.__wrapped__, self.dtype, self.threads, self.max_paths, self.maxsize)
+
+    def __copy__(self) -> Compiled:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Compiled:
+        return self
+
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
+
+
+def check_same_form(form: Any, wanted: Any) -> None:
+    """Lanes are stacked, so they must have the same form on all paths."""
+    if form != wanted:
+        raise TracingError("the function returns nests of different forms in different lanes")

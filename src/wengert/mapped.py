@@ -11,19 +11,20 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import optree
 
-from wengert._core import functions, recording
-from wengert._core.arrays import VarArray, assemble
+from wengert._core import recording
+from wengert._core.arrays import VarArray, assemble, elementwise
 from wengert._core.forms import Stacked
 from wengert._core.var import UFUNCS, Var
 from wengert.errors import ShapeError, TracingError
 from wengert.recorder import Recording, current
-from wengert.signatures import has_vars, mapped_axes
+from wengert.signatures import checked_axis, has_vars, kind_of, mapped_axes
 
 
 def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
@@ -71,7 +72,7 @@ class Mapped:
     """A function that `vmap` maps."""
 
     def __init__(self, function: Callable[..., Any], in_axes: Any, out_axes: Any) -> None:
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, updated=())
         self.function = function
         self.in_axes = in_axes
         self.out_axes = out_axes
@@ -87,7 +88,10 @@ class Mapped:
         mine = current.recording
         if mine is None and not has_vars(leaves):
             return self.compiled(*args, **kwargs)
-        axes = mapped_axes(args, kwargs, self.in_axes)
+        axes = [
+            axis if axis is None or isinstance(leaf, Lanes) else checked_axis(leaf, kind_of(leaf), axis)
+            for leaf, axis in zip(leaves, mapped_axes(args, kwargs, self.in_axes), strict=True)
+        ]
         if mine is not None and can_be_recorded(mine, leaves, axes):
             return self.recorded(mine, leaves, axes, spec)
         return self.unrolled(leaves, axes, spec)
@@ -97,7 +101,7 @@ class Mapped:
         recording.enter_lanes()
         try:
             lane = [
-                leaf if axis is None else mine.open_lanes(leaf, axis % leaf.ndim)
+                leaf if axis is None else leaf.lane if isinstance(leaf, Lanes) else mine.open_lanes(leaf, axis)
                 for leaf, axis in zip(leaves, axes, strict=True)
             ]
             args, kwargs = optree.tree_unflatten(spec, lane)
@@ -114,7 +118,7 @@ class Mapped:
 
     def unrolled(self, leaves: list[Any], axes: list[int | None], spec: Any) -> Any:
         """Call the function once per lane, and stack what it returns."""
-        lengths = {np.shape(leaf)[axis] for leaf, axis in zip(leaves, axes, strict=True) if axis is not None}
+        lengths = {leaf.shape[axis] for leaf, axis in zip(leaves, axes, strict=True) if axis is not None}
         if len(lengths) != 1:
             raise ShapeError(f"the mapped arguments must have the same number of lanes, but they have {sorted(lengths)}")
         n_lanes = lengths.pop()
@@ -123,7 +127,7 @@ class Mapped:
         outputs = []
         for k in range(n_lanes):
             lane = [
-                leaf if axis is None else leaf[(slice(None),) * (axis % leaf.ndim) + (k,)]
+                leaf if axis is None else leaf[(slice(None),) * axis + (k,)]
                 for leaf, axis in zip(leaves, axes, strict=True)
             ]
             args, kwargs = optree.tree_unflatten(spec, lane)
@@ -142,13 +146,18 @@ def can_be_recorded(mine: Recording, leaves: list[Any], axes: list[int | None]) 
     """Do all mapped arrays come from outside, with one number of lanes, and is this not within lanes already?"""
     if mine.is_in_lanes():
         return False
-    lengths = set()
+    lengths = set() if mine.n_lanes is None else {mine.lanes_opened}
     for leaf, axis in zip(leaves, axes, strict=True):
-        if axis is not None:
-            if not (isinstance(leaf, np.ndarray) or (isinstance(leaf, VarArray) and leaf.source >= 0)):
-                return False
+        if axis is None:
+            continue
+        if isinstance(leaf, Lanes):
+            if axis != 0:
+                raise TracingError("within a compiled function, the lanes of a mapped function are the first axis")
+        elif isinstance(leaf, np.ndarray) or leaf.source >= 0:
             lengths.add(mine.shape_of(leaf)[axis])
-    return len(lengths | ({mine.lanes_opened} if mine.n_lanes is not None else set())) == 1
+        else:
+            return False
+    return len(lengths) == 1
 
 
 def out_axes_of(out_axes: Any, output: Any) -> list[int | None]:
@@ -161,9 +170,14 @@ def out_axes_of(out_axes: Any, output: Any) -> list[int | None]:
         raise TracingError(f"out_axes={out_axes} does not fit what the function returns: {error}") from None
 
 
+def shape_of(part: Any) -> tuple[int, ...]:
+    """The shape of an array; that of a number or var is ()."""
+    return part.shape if isinstance(part, VarArray) else () if isinstance(part, Var) else np.shape(part)
+
+
 def stack(column: list[Any]) -> Any:
     """Numbers or arrays of equal shape along a new first axis."""
-    shapes = {np.shape(part) if not isinstance(part, Var) else () for part in column}
+    shapes = {shape_of(part) for part in column}
     if len(shapes) != 1:
         raise ShapeError(f"a mapped function must return the same shapes in every lane, but it returned {shapes}")
     elements = []
@@ -194,12 +208,24 @@ class Lanes(Stacked, np.lib.mixins.NDArrayOperatorsMixin):
         super().__init__(lane)
         self.mine = mine
 
-    def sum(self, axis: Any = 0) -> Any:
+    @property
+    def ndim(self) -> int:
+        """Number of axes, with that of the lanes."""
+        return 1 + len(shape_of(self.lane))
+
+    @property
+    def shape(self) -> Any:
+        raise TracingError("a compiled function runs over any number of lanes, so it cannot depend on how many there are")
+
+    def __len__(self) -> int:
+        return len(self.shape)
+
+    def sum(self, axis: Any = None) -> Any:
         """Sum over the lanes (axis 0), or over everything (None)."""
         lane = self.lane
-        if axis is None and isinstance(lane, VarArray | np.ndarray):
+        if axis is None and self.ndim > 1:
             lane = np.sum(lane)
-        elif axis not in (0, None) or isinstance(axis, bool):
+        elif axis not in (None, 0, -self.ndim) or isinstance(axis, bool):
             raise TracingError("lanes can be summed along axis 0 only, or along all axes with axis=None")
         if isinstance(lane, VarArray | np.ndarray):
             elements = lane.flat if isinstance(lane, VarArray) else lane.ravel().tolist()
@@ -209,10 +235,9 @@ class Lanes(Stacked, np.lib.mixins.NDArrayOperatorsMixin):
     def sum_of(self, element: Any) -> Any:
         return recording.lane_sum(element) if isinstance(element, Var) else element * self.mine.n_lanes
 
-    def mean(self, axis: Any = 0) -> Any:
+    def mean(self, axis: Any = None) -> Any:
         """Mean over the lanes (axis 0), or over everything (None)."""
-        lane = self.lane
-        n = self.mine.n_lanes * (lane.size if axis is None and isinstance(lane, VarArray | np.ndarray) else 1)
+        n = self.mine.n_lanes * (math.prod(shape_of(self.lane)) if axis is None else 1)
         return self.sum(axis) / n
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -220,13 +245,14 @@ class Lanes(Stacked, np.lib.mixins.NDArrayOperatorsMixin):
             return self.sum(**kwargs)
         if method != "__call__" or kwargs:
             raise TracingError(f"np.{ufunc.__name__}.{method} is not known for the lanes of a mapped function")
-        for operand in inputs:
-            if not isinstance(operand, Lanes) and np.ndim(operand):
-                raise TracingError("the lanes of a mapped function can be combined with numbers and other lanes only")
-        operands = [operand.lane if isinstance(operand, Lanes) else operand for operand in inputs]
-        if ufunc in UFUNCS:
-            return Lanes(getattr(functions, UFUNCS[ufunc])(*operands) if not any(map(np.ndim, operands)) else ufunc(*operands), self.mine)
-        raise TracingError(f"np.{ufunc.__name__} has no derivative rule here")
+        if ufunc not in UFUNCS:
+            raise TracingError(f"np.{ufunc.__name__} has no derivative rule here")
+        if not all(isinstance(operand, Lanes) or shape_of(operand) == () for operand in inputs):
+            raise TracingError("the lanes of a mapped function can be combined with numbers and other lanes only")
+        if len({operand.ndim for operand in inputs if isinstance(operand, Lanes)}) != 1:
+            # NumPy lets the last axes meet, so that the lanes of one would meet something else of the other.
+            raise ShapeError("lanes of different numbers of axes cannot be combined; combine them within the mapped function")
+        return Lanes(elementwise(UFUNCS[ufunc], tuple([x.lane if isinstance(x, Lanes) else x for x in inputs])), self.mine)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function in (np.sum, np.mean) and args[0] is self:

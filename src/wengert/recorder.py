@@ -21,7 +21,7 @@ from wengert._core.forms import Form, form_of
 from wengert._core.plan import Plan
 from wengert._core.program import Program
 from wengert._core.var import Var
-from wengert.signatures import ARRAY, NUMBER, Arguments, Shape, size, without
+from wengert.signatures import ARRAY, NUMBER, Arguments, Shape, numbers_in, size, without
 
 THE_NUMBER, ALL_ELEMENTS, LANES, N_LANES = "the number", "all elements", "lanes", "number of lanes"
 
@@ -62,6 +62,20 @@ class Recorded:
             if block.kind is LANES:
                 return int(block.array(arguments).shape[block.axis])
         return 0
+
+    def matches(self, arguments: Arguments) -> bool:
+        """Have the arrays the shapes for which this was recorded?"""
+        for wanted, leaf, axis in zip(self.shapes, arguments.leaves, arguments.axes, strict=True):
+            if wanted is None:
+                continue
+            shape = without(leaf.shape, axis)
+            if len(shape) != len(wanted):
+                return False
+            if any(w is not None and w != n for w, n in zip(wanted, shape, strict=True)):
+                return False
+        if any(axis is not None for axis in arguments.axes):
+            return True
+        return len({block.array(arguments).shape[block.axis] for block in self.blocks if block.kind is LANES}) <= 1
 
     def is_quick(self, arguments: Arguments) -> bool:
         """Are the inputs the numbers of the positional arguments, in order?"""
@@ -133,7 +147,6 @@ class Recording:
             self.shapes[leaf] = (*wanted[:axis], None, *wanted[axis + 1 :])
         return lane[0] if shape == () else assemble(lane, shape)
 
-
     def is_in_lanes(self) -> bool:
         """Is the function of one lane running?"""
         return recording.is_in_lanes()
@@ -157,11 +170,6 @@ class Current(threading.local):
 
 
 current = Current()
-
-
-def numbers_in(array: np.ndarray[Any, Any]) -> list[float]:
-    """The elements in the order of the rows, as floats."""
-    return np.asarray(array, np.float64).ravel().tolist()  # type: ignore[no-any-return]
 
 
 def example_lane(array: np.ndarray[Any, Any], axis: int) -> list[float]:
@@ -196,7 +204,7 @@ def record(function: Callable[..., Any], arguments: Arguments, single: bool) -> 
         leaves = [mine.open_leaf(k) for k in range(len(arguments.leaves))]
         args, kwargs = arguments.rebuild(leaves)
         form, elements = form_of(function(*args, **kwargs))
-        plan = Plan(mine.inputs, mine.n_lanes, elements, recording.recorded_guards())
+        plan = Plan(first, mine.inputs, mine.n_lanes, elements, recording.recorded_guards())
         program = Program(plan.parts | {"single": single})
         return Recorded(program, form, mine.blocks, mine.demanded_shapes())
     finally:

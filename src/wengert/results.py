@@ -14,7 +14,6 @@ import numpy as np
 from wengert._core.forms import Form
 from wengert.errors import ShapeError, TracingError
 from wengert.recorder import streams_of
-from wengert.signatures import Arguments
 
 
 class Results:
@@ -34,11 +33,21 @@ class Results:
         self.form = form
         self.axes = axes
         self.n_lanes = n_lanes
+        self.dtype = dtype
         self.forms = form.leaves()
         self.leaves = [
             np.empty(leaf.shape if axis is None else (n_lanes, *leaf.shape), dtype)
             for leaf, axis in zip(self.forms, axes, strict=True)
         ]
+        self.is_agreed = False
+        """Has a lane said what the outputs without lanes are?"""
+
+    @classmethod
+    def of(cls, form: Form, elements: Sequence[float], dtype: Any) -> Results:
+        """Results without lanes, from their elements."""
+        result = cls(form, [None] * len(form.leaves()), 0, dtype)
+        result.put_uniform(np.asarray(elements, np.float64), np.zeros(len(elements), bool))
+        return result
 
     def streams(self) -> np.ndarray[Any, Any]:
         """Address and stride of each output along the lanes; zeros for those without lanes."""
@@ -48,6 +57,14 @@ class Results:
         ]
         return np.concatenate(parts) if parts else np.zeros((0, 2), np.intp)
 
+    def check_uniform(self, varies: np.ndarray[Any, Any]) -> None:
+        """Refuse outputs that have no axis for the lanes, and yet differ from lane to lane."""
+        end = 0
+        for form, axis in zip(self.forms, self.axes, strict=True):
+            first, end = end, end + form.size
+            if axis is None and varies[first:end].any():
+                raise TracingError("an output without an axis for the lanes must be the same for all lanes")
+
     def put_uniform(self, values: np.ndarray[Any, Any], varies: np.ndarray[Any, Any]) -> None:
         """Fill in the outputs that are the same for all lanes."""
         end = 0
@@ -55,29 +72,34 @@ class Results:
             first, end = end, end + form.size
             uniform = ~varies[first:end]
             if axis is None:
-                if not uniform.all():
-                    raise TracingError("an output without an axis for the lanes must be the same for all lanes")
                 leaf[...] = values[first:end].reshape(form.shape)
-            else:
+            elif uniform.any():
                 leaf.reshape(self.n_lanes, form.size)[:, uniform] = values[first:end][uniform]
 
-    def put(self, elements: Sequence[float], lane: int | None = None) -> None:
-        """Fill in all elements, or those of one lane."""
-        end = 0
-        for form, leaf, axis in zip(self.forms, self.leaves, self.axes, strict=True):
-            first, end = end, end + form.size
-            target = leaf if axis is None or lane is None else leaf[lane : lane + 1]
-            target[...] = np.reshape(elements[first:end], form.shape)
+    def put(self, elements: Sequence[float], lane: int) -> None:
+        """Fill in one lane."""
+        self.take(Results.of(self.form, elements, self.dtype), np.array([lane]), None)
 
     def take(self, part: Results, which: Any, good: Any) -> None:
-        """Copy some lanes of the results for the lanes `which`."""
-        for leaf, other, axis in zip(self.leaves, part.leaves, self.axes, strict=True):
-            if axis is None:
-                leaf[...] = other
-            else:
-                leaf[which[good]] = other[good]
+        """Copy the good lanes of a part (None for all) to the lanes `which`; the part may be these results themselves.
 
-    def returned(self, out: Any, arguments: Arguments) -> Any:
+        Raises
+        ------
+        TracingError
+            If an output without lanes is not what other lanes said.
+        """
+        n_good = 1 if good is None else np.count_nonzero(good)
+        for leaf, other, axis in zip(self.leaves, part.leaves, self.axes, strict=True):
+            if axis is not None and part is not self:
+                rows = which if good is None else which[good]
+                leaf[rows] = other if good is None else other[good]
+            elif axis is None and n_good:
+                if self.is_agreed and not np.array_equal(leaf, other, equal_nan=True):
+                    raise TracingError("an output without an axis for the lanes must be the same for all lanes")
+                leaf[...] = other
+        self.is_agreed = self.is_agreed or bool(n_good)
+
+    def returned(self, out: Any) -> Any:
         """The nest that the caller gets: new arrays, or `out` with the results in it."""
         leaves = [
             leaf if axis is None else np.moveaxis(leaf, 0, axis)

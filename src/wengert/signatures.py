@@ -19,6 +19,8 @@ from wengert._core.var import Var
 from wengert.errors import ShapeError, TracingError
 
 NUMBER, ARRAY = "number", "array"
+NOT_MAPPED = object()
+"""In the place of `in_axes`: the function has no lanes of its own."""
 Shape = tuple[int | None, ...]
 """None for an axis that may have any length."""
 
@@ -63,14 +65,17 @@ class Arguments:
         args, kwargs = optree.tree_unflatten(self.spec, leaves)
         return args, kwargs
 
-    def lane(self, k: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def lane(self, k: int) -> Arguments:
         """The arguments of one lane."""
-        return self.rebuild(
-            [
-                leaf if axis is None else element(np.moveaxis(leaf, axis, 0)[k])
-                for leaf, axis in zip(self.leaves, self.axes, strict=True)
-            ]
-        )
+        leaves = [
+            leaf if axis is None else np.moveaxis(leaf, axis, 0)[k]
+            for leaf, axis in zip(self.leaves, self.axes, strict=True)
+        ]
+        kinds = [
+            NUMBER if axis is not None and leaf.ndim == 1 else kind
+            for leaf, axis, kind in zip(self.leaves, self.axes, self.kinds, strict=True)
+        ]
+        return Arguments(leaves, self.spec, kinds, [None] * len(leaves))
 
     def lanes(self, which: np.ndarray[Any, Any] | slice) -> Arguments:
         """The arguments of some lanes, along the first axis."""
@@ -81,9 +86,9 @@ class Arguments:
         return Arguments(leaves, self.spec, self.kinds, [None if axis is None else 0 for axis in self.axes])
 
 
-def element(lane: Any) -> Any:
-    """A number of an array as a float, an array as it is."""
-    return float(lane) if np.ndim(lane) == 0 else lane
+def numbers_in(array: np.ndarray[Any, Any]) -> list[float]:
+    """The elements in the order of the rows, as floats."""
+    return np.asarray(array, np.float64).ravel().tolist()  # type: ignore[no-any-return]
 
 
 def without(shape: tuple[int, ...], axis: int | None) -> tuple[int, ...]:
@@ -101,7 +106,7 @@ def has_vars(leaves: list[Any]) -> bool:
     return any(type(leaf) is Var or isinstance(leaf, VarArray) for leaf in leaves)
 
 
-def taken_apart(args: tuple[Any, ...], kwargs: dict[str, Any], in_axes: Any = None) -> Arguments:
+def taken_apart(args: tuple[Any, ...], kwargs: dict[str, Any], in_axes: Any = NOT_MAPPED) -> Arguments:
     """The arguments of a call; `in_axes` says which axes of them are mapped, as for `wengert.vmap`.
 
     Raises
@@ -114,26 +119,32 @@ def taken_apart(args: tuple[Any, ...], kwargs: dict[str, Any], in_axes: Any = No
     leaves, spec = optree.tree_flatten((args, kwargs), none_is_leaf=True)
     kinds = [kind_of(leaf) for leaf in leaves]
     axes: list[int | None] = [None] * len(leaves)
-    if in_axes is not None:
+    if in_axes is not NOT_MAPPED:
         axes = mapped_axes(args, kwargs, in_axes)
         for k, axis in enumerate(axes):
             if axis is not None:
                 axes[k] = checked_axis(leaves[k], kinds[k], axis)
-        if all(axis is None for axis in axes):
-            raise TracingError("vmap needs at least one argument that is mapped, but in_axes maps none")
     return Arguments(leaves, spec, kinds, axes)
 
 
 def kind_of(leaf: Any) -> str | None:
     """NUMBER, ARRAY, or None for a static leaf."""
-    if isinstance(leaf, float | np.floating):
+    if isinstance(leaf, float | np.floating | Var):
         return NUMBER
+    if isinstance(leaf, VarArray):
+        return ARRAY
     if isinstance(leaf, np.ndarray):
+        if type(leaf) not in (np.ndarray, np.memmap):
+            # Their arithmetic is their own: a matrix multiplies otherwise, a masked array has elements that do not count.
+            raise TracingError(f"a compiled function takes plain arrays, not {type(leaf).__name__}; pass np.asarray(x)")
         if leaf.dtype.kind not in "fiub":
             raise TracingError(f"a compiled function takes arrays of real numbers, not of {leaf.dtype}")
         return ARRAY
     if isinstance(leaf, complex | np.complexfloating):
         raise TracingError("a compiled function takes real numbers, not complex ones")
+    if hasattr(leaf, "__array__") and not isinstance(leaf, np.generic | type):
+        message = f"a compiled function takes NumPy arrays, not {type(leaf).__name__}; pass np.asarray(x)"
+        raise TracingError(message)
     try:
         hash(leaf)
     except TypeError:
@@ -152,8 +163,10 @@ def mapped_axes(args: tuple[Any, ...], kwargs: dict[str, Any], in_axes: Any) -> 
         of_args = optree.broadcast_prefix(in_axes, args, none_is_leaf=True)
     except ValueError as error:
         raise TracingError(f"in_axes={in_axes} does not fit the arguments: {error}") from None
-    n_of_kwargs = len(optree.tree_leaves(kwargs, none_is_leaf=True))
-    return [*of_args, *[0] * n_of_kwargs]
+    axes = [*of_args, *[0] * len(optree.tree_leaves(kwargs, none_is_leaf=True))]
+    if all(axis is None for axis in axes):
+        raise TracingError("vmap needs at least one argument that is mapped, but in_axes maps none")
+    return axes
 
 
 def checked_axis(leaf: Any, kind: str | None, axis: Any) -> int:

@@ -95,8 +95,10 @@ cdef class QuickCall:
                 numbers[k] = pool[program.output_places[k]]
             if out is None:
                 return self.form.build(numbers, &position, program.single)
-            if program.single or not self.form.fill(out, numbers, &position):
+            # All of `out` or nothing: a part of it may be an argument, which the slow way would read again.
+            if program.single or not self.form.is_fillable(out):
                 return NotImplemented
+            self.form.fill(out, numbers, &position)
             return out
         finally:
             PyMem_Free(own)

@@ -19,7 +19,8 @@ cdef class Form:
     cdef object rebuild  # of a NEST: puts it together
 
     cdef object build(self, const double* numbers, Py_ssize_t* position, bint single)
-    cdef bint fill(self, object out, const double* numbers, Py_ssize_t* position) except -1
+    cdef bint is_fillable(self, object out) except -1
+    cdef int fill(self, object out, const double* numbers, Py_ssize_t* position) except -1
 
 
 cdef class Stacked:

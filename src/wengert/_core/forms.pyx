@@ -121,22 +121,29 @@ cdef class Form:
             return tuple(result)
         return self.rebuild(result)
 
-    cdef bint fill(self, object out, const double* numbers, Py_ssize_t* position) except -1:
-        """Write float64 numbers into the arrays of a nest of this form; False if one is not contiguous and writable."""
+    cdef bint is_fillable(self, object out) except -1:
+        """Is this a nest of this form of contiguous, writable float64 arrays?"""
         cdef Py_ssize_t k
         if self.kind == NUMBER or self.kind == ARRAY:
-            if out is not None:
-                if not fits(self, out):
-                    return False
-                memcpy(cnp.PyArray_DATA(out), numbers + position[0], self.size * sizeof(double))
-            position[0] += self.size
-            return True
+            return out is None or fits(self, out)
         if self.kind == NEST or type(out) is not (tuple if self.kind == TUPLE else list) or len(out) != len(self.children):
             return False
         for k in range(len(self.children)):
-            if not (<Form>self.children[k]).fill(out[k], numbers, position):
+            if not (<Form>self.children[k]).is_fillable(out[k]):
                 return False
         return True
+
+    cdef int fill(self, object out, const double* numbers, Py_ssize_t* position) except -1:
+        """Write float64 numbers into the arrays of a nest that is fillable."""
+        cdef Py_ssize_t k
+        if self.kind == NUMBER or self.kind == ARRAY:
+            if out is not None:
+                memcpy(cnp.PyArray_DATA(out), numbers + position[0], self.size * sizeof(double))
+            position[0] += self.size
+            return 0
+        for k in range(len(self.children)):
+            (<Form>self.children[k]).fill(out[k], numbers, position)
+        return 0
 
 
 cdef bint fits(Form form, object out):

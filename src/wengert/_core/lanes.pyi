@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,11 @@ class LanesRun:
         uniform: NDArray[np.float64],
         inputs: NDArray[np.intp],
         outputs: NDArray[np.intp],
+        arrays: list[NDArray[Any]],
     ) -> None: ...
-    def run(self, spread: Callable[[Callable[[int, int], None], int, float], None]) -> NDArray[np.int32] | None: ...
+    def run(
+        self, spread: Callable[[Callable[[int, int], None], int, float], None]
+    ) -> int | NDArray[np.int32] | None: ...
     def share(self, first_block: int, end_block: int) -> None: ...
     def uniform_outputs(self) -> NDArray[np.float64]: ...
     def varying_outputs(self) -> NDArray[np.bool_]: ...

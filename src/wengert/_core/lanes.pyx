@@ -29,6 +29,9 @@ cdef class LanesRun:
         Values of the inputs that do not vary.
     inputs, outputs : ndarray of intp, shape (n_inputs, 2) and (n_outputs, 2)
         Address of the first lane and stride in bytes of those that vary, in the program's dtype.
+    arrays : list of ndarray
+        What these addresses point into: it lives as long as the run, of which a thread may do a last bit after an
+        interrupt.
     """
 
     cdef Program program
@@ -40,12 +43,14 @@ cdef class LanesRun:
     cdef double[:, ::1] partial_sums
     cdef int[::1] failed  # of each lane
     cdef lanes_t lanes
+    cdef list arrays
     cdef bint stopped  # by an exception in one of the threads
 
     def __init__(self, Program program, Py_ssize_t n_lanes, const double[::1] uniform,
-                 const Py_ssize_t[:, ::1] inputs, const Py_ssize_t[:, ::1] outputs):
+                 const Py_ssize_t[:, ::1] inputs, const Py_ssize_t[:, ::1] outputs, list arrays):
         cdef int k
         self.program = program
+        self.arrays = arrays
         self.n_lanes = n_lanes
         self.n_blocks = (n_lanes + program.n_lanes_per_block - 1) // program.n_lanes_per_block
         self.all_inputs, self.all_outputs = inputs, outputs
@@ -68,8 +73,9 @@ cdef class LanesRun:
 
         Returns
         -------
-        ndarray of int32 or None
-            Of each lane the number of the first guard that failed, or -1; None if none failed anywhere.
+        int, ndarray of int32 or None
+            None if no guard failed; the number of the guard if one failed in all lanes, or on uniform values; else of
+            each lane the number of a guard that failed there, or -1.
         """
         cdef Program program = self.program
         cdef piece_t* piece
@@ -82,10 +88,14 @@ cdef class LanesRun:
                 guard = vm.run_uniform(program.code + piece.start, piece.stop - piece.start, &self.pool[0],
                                        program.single)
                 if guard >= 0:
-                    return np.full(self.n_lanes, guard, np.int32)
+                    return guard
             elif self.n_lanes:
                 self.prepare(k)
-                spread(self.share, self.n_blocks, float(self.n_lanes) * (piece.stop - piece.start))
+                try:
+                    spread(self.share, self.n_blocks, float(self.n_lanes) * (piece.stop - piece.start))
+                except BaseException:
+                    self.stopped = True  # also if the interrupt came while this thread waited for the others
+                    raise
                 self.add_up(piece)
                 if piece.has_guards and np.any(np.asarray(self.failed) >= 0):
                     failed = np.asarray(self.failed)
@@ -96,6 +106,8 @@ cdef class LanesRun:
                         result = np.minimum(result.view(np.uint32), failed.view(np.uint32)).view(np.int32)
             else:
                 self.add_nothing(piece)
+        if result is not None and np.all(result == result[0]):
+            return int(result[0])
         return result
 
     cdef int prepare(self, int number) except -1:

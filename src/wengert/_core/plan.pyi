@@ -6,6 +6,7 @@ class Plan:
     parts: dict[str, Any]
     def __init__(
         self,
+        first: int,
         inputs: list[Var],
         n_lanes: Var | None,
         outputs: list[Var | float],

@@ -15,6 +15,7 @@ import numpy as np
 
 from wengert import ops
 from wengert._core.codes cimport *
+from wengert._core.current cimport own_graph
 from wengert._core.graph cimport Graph
 from wengert._core.origin cimport position
 from wengert._core.schedule cimport GUARDED, Schedule
@@ -46,6 +47,8 @@ cdef class Plan:
 
     Parameters
     ----------
+    first : int
+        The node with which the recording begins; what a function needs from before is not its own.
     inputs : list of Var
         Inputs of the recording, in the order in which the program will take them.
     n_lanes : Var or None
@@ -59,7 +62,7 @@ cdef class Plan:
     cdef Graph graph
     cdef Terms terms
     cdef int n_inputs
-    cdef int lowest  # node of the first input: nothing from before belongs to the recording
+    cdef int lowest  # the first node of the recording
     cdef int[::1] term_of  # of each node from the lowest on
     cdef int[::1] outputs  # terms
     cdef list guards  # (term, outcome, origin)
@@ -71,10 +74,10 @@ cdef class Plan:
     cdef int n_pool, n_slots
     cdef readonly dict parts  # what a Program is made of
 
-    def __init__(self, list inputs, Var n_lanes, list outputs, list guards):
-        self.graph = (<Var>inputs[0]).graph if inputs else None
+    def __init__(self, int first, list inputs, Var n_lanes, list outputs, list guards):
+        self.graph = own_graph()
         self.n_inputs = len(inputs)
-        self.lowest = min([node_of(v) for v in inputs]) if inputs else 0
+        self.lowest = first
         self.read(inputs, n_lanes, outputs, guards)
         self.count_uses()
         self.fuse()
@@ -88,14 +91,12 @@ cdef class Plan:
         cdef Graph g = self.graph
         cdef int k, node, n_nodes, number
         cdef Var v
-        roots = [node_of(<Var>x) for x in [*outputs, *[guard[0] for guard in guards]] if type(x) is Var]
-        if roots and g is None:
-            refuse_outsider()
-        if g is None:
-            self.terms = Terms(len(outputs))
-            self.outputs = np.array([self.terms.constant(x) for x in outputs], np.int32)
-            self.guards = []
-            return 0
+        roots = []
+        for x in [*outputs, *[guard[0] for guard in guards]]:
+            if type(x) is Var:
+                if (<Var>x).graph is not g:
+                    refuse_outsider()
+                roots.append(node_of(<Var>x))
         cdef unsigned char[::1] reached = g.reached_from(np.array(roots, np.int32))
         n_nodes = g.n_nodes
         self.terms = Terms(np.count_nonzero(np.asarray(reached)) + len(inputs))
@@ -137,7 +138,8 @@ cdef class Plan:
             # An input of an inner transform, which is another name for what was passed.
             return self.operand(arg0, g.value[node])
         if op == LEAF:
-            refuse_outsider()
+            # Made by the function itself, from a number that is the same at every call.
+            return self.terms.constant(g.value[node])
         a = self.operand(arg0, g.slope0[node])
         if op == LANE_SUM and not self.terms.term[a].varying:
             return self.terms.apply(MUL, a, self.n_lanes_term, -1, origin)

@@ -232,7 +232,8 @@ cdef class Terms:
         if term.op == ADD:
             return self.is_never_minus_zero(term.a, depth - 1) or self.is_never_minus_zero(term.b, depth - 1)
         if term.op == MUL and self.term[term.b].op == CONSTANT:
-            return self.term[term.b].number > 0.0 and self.is_never_minus_zero(term.a, depth - 1)
+            # A smaller factor may take a negative number down to -0.0.
+            return self.term[term.b].number >= 1.0 and self.is_never_minus_zero(term.a, depth - 1)
         return False
 
     cdef bint is_choice(self, int b, int c) noexcept:
