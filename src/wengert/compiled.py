@@ -100,7 +100,7 @@ def compile(
     >>> c(np.array([2.0, 0.0]))
     (2.0, array([1., 2.]))
     >>> c(np.array([-2.0, 0.0]))
-    (2.0, array([-1., -2.]))
+    (2.0, array([-1.,  2.]))
     >>> c.cache_info().paths
     2
     """
@@ -108,7 +108,16 @@ def compile(
 
 
 class Compiled(Caller):
-    """A compiled function; see `compile`."""
+    """A compiled function, called as the function that it was made from.
+
+    See `compile`, which makes it.
+
+    Examples
+    --------
+    >>> c = wg.compile(lambda x, scale: scale * wg.sin(x))
+    >>> c(0.0, 2.0), isinstance(c, wg.Compiled)
+    (0.0, True)
+    """
 
     def __init__(self, f: Callable[..., Any], dtype: Any, threads: int | None, max_paths: int, maxsize: int) -> None:
         if not callable(f):
