@@ -24,6 +24,7 @@ from wengert._core.lanes import LanesRun
 from wengert._core.program import Program
 from wengert._core.recording import is_recording
 from wengert.eager import evaluate
+from wengert.directions import columns, directions
 from wengert.errors import TracingError
 from wengert.mapped import Mapped, out_axes_of
 from wengert.paths import Entry, Path
@@ -131,6 +132,8 @@ class Compiled(Caller):
         functools.update_wrapper(self, f, updated=())  # attributes of a callable object are its own
         self.mapped = f if isinstance(f, Mapped) else None
         self.function = f.function if isinstance(f, Mapped) else f
+        self.columns: dict[int, Compiled] = {}
+        """Of a Jacobian that may run over lanes: its columns, by the number of arguments."""
         self.threads = None if threads is None else pool.checked_number(threads)
         self.max_paths = max_paths
         self.maxsize = maxsize
@@ -143,6 +146,9 @@ class Compiled(Caller):
     def resolve(self, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any:
         """Answer any call."""
         arguments = self.taken_apart(args, kwargs)
+        by_columns = None if arguments is None else self.by_columns(args, kwargs)
+        if by_columns is not None:
+            return by_columns[0].resolve(by_columns[1], {}, out)
         if arguments is None:
             if out is not None:
                 raise TracingError("out= has no meaning while the call itself is differentiated or compiled")
@@ -151,6 +157,18 @@ class Compiled(Caller):
         if self.mapped is not None:
             return self.over_lanes(entry, arguments, out)
         return self.once(entry, arguments, out)
+
+    def by_columns(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Compiled, tuple[Any, ...]] | None:
+        """If this is a Jacobian of so many inputs that its columns should be lanes: their function and its arguments."""
+        f, position = getattr(self.function, "columns_of", (None, None))
+        eye = None if f is None or self.mapped is not None else directions(args, kwargs, position)
+        if eye is None:
+            return None
+        with self.lock:
+            if len(args) not in self.columns:
+                mapped = columns(f, position, len(args))
+                self.columns[len(args)] = Compiled(mapped, self.dtype, self.threads, self.max_paths, self.maxsize)
+        return self.columns[len(args)], (*args, eye)
 
     def taken_apart(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments | None:
         """The arguments; None if they hold vars, and the call is to be recorded with what is around it."""
@@ -294,6 +312,9 @@ class Compiled(Caller):
         arguments = self.taken_apart(args, kwargs)
         if arguments is None:
             raise TracingError("a program is made for numbers, not for vars")
+        by_columns = self.by_columns(args, kwargs)
+        if by_columns is not None:
+            return by_columns[0].program(*by_columns[1])
         entry = self.entry_of(arguments)
         if self.mapped is None:
             path, _ = self.follow(entry, arguments)
