@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import wengert as wg
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 2.0, -0.5, 0.25, 3.0, inf, -inf, nan, 5e-324, -1e-310, 1e-200, 1e200, -1e300, 2.0**60]
-OPS = [row for row in wg.ops.OPS.values() if row.name != "stop_gradient"]
+# The product of the chain rule is a product in a program as far as it can be, which may give its zeros another sign.
+OPS = [row for row in wg.ops.OPS.values() if row.name != "mul_no_nan"]
 SIMPLE = [wg.ops.OPS[name] for name in ("add", "sub", "mul", "div", "neg", "square", "abs", "max", "min", "where")]
 COMPARISONS = [operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne]
 
