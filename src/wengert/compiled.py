@@ -12,7 +12,7 @@ import sys
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -145,10 +145,10 @@ class Compiled(Caller):
 
     def resolve(self, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any:
         """Answer any call."""
-        arguments = self.taken_apart(args, kwargs)
-        by_columns = None if arguments is None else self.by_columns(args, kwargs)
+        by_columns = self.by_columns(args, kwargs)
         if by_columns is not None:
-            return by_columns[0].resolve(by_columns[1], {}, out)
+            return by_columns[0](*by_columns[1], out=out)
+        arguments = self.taken_apart(args, kwargs)
         if arguments is None:
             if out is not None:
                 raise TracingError("out= has no meaning while the call itself is differentiated or compiled")
@@ -162,7 +162,7 @@ class Compiled(Caller):
         """If this is a Jacobian of so many inputs that its columns should be lanes: their function and its arguments."""
         f, position = getattr(self.function, "columns_of", (None, None))
         eye = None if f is None or self.mapped is not None else directions(args, kwargs, position)
-        if eye is None:
+        if eye is None or is_recording():
             return None
         with self.lock:
             if len(args) not in self.columns:
@@ -228,8 +228,8 @@ class Compiled(Caller):
         path, results = self.follow(entry, arguments)
         if path is None:
             results = Results.of(*evaluate(self.function, arguments), self.dtype)
-        elif path.recorded.is_quick(arguments):
-            self.remember(path.recorded.quick_call(arguments))
+        else:
+            self.remember_like(path.recorded, arguments, results.axes)
         return results.returned(out)
 
     def follow(self, entry: Entry, arguments: Arguments) -> tuple[Path | None, Results]:
@@ -250,6 +250,12 @@ class Compiled(Caller):
             path, is_new = self.path_after(entry, path, failed, arguments)
         return None, results
 
+    def remember_like(self, recorded: Recorded, arguments: Arguments, axes: Sequence[int | None]) -> None:
+        """Answer calls like this one at once from now on, if they can be."""
+        call = recorded.quick(arguments, list(axes))
+        if call is not None:
+            self.remember(call)
+
     def over_lanes(self, entry: Entry, arguments: Arguments, out: Any) -> Any:
         """Answer a call of a mapped function: run all lanes on the first path, those that fail a guard on another."""
         n_lanes = arguments.n_lanes
@@ -267,6 +273,8 @@ class Compiled(Caller):
             if not isinstance(failed, int):
                 results.take(here, which, None if failed is None else failed < 0)
             if failed is None:
+                if which is None and path is entry.first and None not in axes:
+                    self.remember_like(path.recorded, arguments, axes)
                 continue
             for guard in [failed] if isinstance(failed, int) else np.unique(failed[failed >= 0]).tolist():
                 those = which

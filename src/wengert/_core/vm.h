@@ -40,7 +40,7 @@ typedef struct {
     const int *output_slots;
     int n_sums;
     const int *sum_slots;
-    double *partial_sums; /* [n_blocks][n_sums]: over the lanes of the block, by a tree that depends on their number only */
+    double *partial_sums; /* [n_blocks][n_sums]: over the block's lanes, by a tree that depends on their number only */
     int *failed; /* per lane: smallest number of a failing guard, or -1; NULL if there are no guards */
 } lanes_t;
 
