@@ -1,6 +1,6 @@
 /* What is the loop over uniform code?
  *
- * Included by uniform.h for doubles and for floats: RUN is the name of the function, NUMBER the type of the numbers, and
+ * Included by uniform.h for doubles and for floats: RUN names the function, NUMBER is the type of the numbers, and
  * VALUE(op) computes an op in that type.
  *
  * gcc and clang jump from each instruction to the next, so that the processor learns what follows what: 1.1 ns per
