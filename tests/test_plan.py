@@ -232,6 +232,8 @@ def set_code(field, number, row=0):
 CORRUPTIONS = {
     "an op that does not exist": set_code("op", 9999),
     "a node without op": set_code("op", 1),
+    "an op of nothing but uniform operands": set_code("kind", 7, row=2),
+    "an operand that the op has not": set_code("kind", 4, row=1),
     "a destination beyond the slots": set_code("dst", 10**6),
     "a negative destination": set_code("dst", -1),
     "an argument beyond the slots": set_code("a", 10**6),

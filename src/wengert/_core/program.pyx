@@ -19,6 +19,10 @@ ARITY = {row.code: row.arity for row in ops.OPS.values()}
 ARITY |= {
     row.code: ops.OPS[row.inner].arity + ops.OPS[row.outer].arity - 1 for row in ops.FUSED.values()
 }
+KERNELS = np.zeros(GUARD + 1, np.uint8)  # of each op: how many kinds of operands it is known for
+for code, arity in ARITY.items():
+    KERNELS[code] = (1 << arity) - 1
+KERNELS[GUARD] = 2
 # Blocks are as wide as the live slots allow in 32 KiB of first-level cache, but 128 lanes as long as they fit into half
 # a MiB of the second: an instruction costs some 3 ns beside its lanes. Wider than 256 gains nothing.
 WIDTHS = ((256, 1 << 15), (128, 1 << 19), (64, 1 << 19))
@@ -142,6 +146,9 @@ cdef class Program:
             part, size = code[piece["start"]:piece["stop"]], self.n_slots if piece["varying"] else n_pool
             demand(bool(np.all((part["op"] >= len(ops.NODES_WITHOUT_OP)) & (part["op"] <= GUARD))))
             guard = part["op"] == GUARD
+            if piece["varying"]:
+                # There are kernels for all kinds of operands except all uniform.
+                demand(bool(np.all(part["kind"] < KERNELS[part["op"]])))
             within(part["dst"][~guard].tolist(), size)
             within(part["b"][guard].tolist(), max(1, n_guards))
             for bit, name in enumerate("abc"):
