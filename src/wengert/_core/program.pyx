@@ -25,7 +25,7 @@ for code, arity in ARITY.items():
 KERNELS[GUARD] = 2
 # Blocks are as wide as the live slots allow in 32 KiB of first-level cache, but 128 lanes as long as they fit into half
 # a MiB of the second: an instruction costs some 3 ns beside its lanes. Wider than 256 gains nothing.
-WIDTHS = ((256, 1 << 15), (128, 1 << 19), (64, 1 << 19))
+WIDTHS = ((256, 1 << 18), (128, 1 << 18), (64, 1 << 18))
 NARROWEST = 32
 
 
