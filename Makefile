@@ -5,13 +5,16 @@ BIN := .venv/bin
 SOURCES := setup.py $(shell find src -name '*.p[yx][xdi]' -o -name '*.h')
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
 
-.PHONY: help run test test-builds test-pythons test-checked test-asan lint format clean
+.PHONY: help run bench test test-builds test-pythons test-checked test-asan lint format clean
 
 help:  ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## +/\1\t/' | expand -t 16
 
 run: .venv/built  ## train a classifier with wengert and with its peers, and compare
 	$(BIN)/wengert bench --output benchmarks/results
+
+bench: .venv/peers .venv/built  ## measure wengert beside JAX, PyTorch, CasADi, autograd, micrograd, NumPy and C
+	$(BIN)/python -m wengert.benchmarks.peers_bench --output benchmarks/results
 
 test: .venv/built  ## the whole suite
 	$(BIN)/python -m pytest
@@ -61,7 +64,11 @@ BUILD_REQUIRES := import tomllib; \
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -c '$(BUILD_REQUIRES)' | $(BIN)/python -m pip install --quiet -r /dev/stdin
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[bench,lint,test]'
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[lint,run,test]'
+	touch $@
+
+.venv/peers: .venv/installed
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[bench]'
 	touch $@
 
 .venv/built: .venv/installed $(SOURCES)

@@ -34,7 +34,7 @@ def test_wrong_usage_gives_code_2(arguments):
 def test_bench_without_its_extra_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "tqdm", None)  # as if it were not installed
     assert cli.main(["bench"]) == 2
-    assert "pip install 'wengert[bench]'" in capsys.readouterr().err
+    assert "pip install 'wengert[run]'" in capsys.readouterr().err
 
 
 def test_main_job(tmp_path):

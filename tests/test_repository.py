@@ -38,9 +38,10 @@ def test_version_stands_in_one_place():
 
 
 def test_every_package_is_installed():
-    folders = {path.parent for path in (ROOT / "src").rglob("__init__.py")}
-    packages = {".".join(folder.relative_to(ROOT / "src").parts) for folder in folders}
-    assert packages | {"wengert.benchmarks"} == set(PROJECT["tool"]["setuptools"]["packages"])
+    files = [path.relative_to(ROOT / "src") for path in (ROOT / "src").rglob("__init__.py")]
+    files += ["wengert" / path.relative_to(ROOT) for path in (ROOT / "benchmarks").rglob("__init__.py")]
+    packages = {".".join(path.parent.parts) for path in files}
+    assert packages == set(PROJECT["tool"]["setuptools"]["packages"])
 
 
 def test_workflows_fit_their_schemas():

@@ -74,7 +74,7 @@ def test_blocks_have_the_bits_of_eager_kernels(name, dtype, build):
         uniform = [k for k in range(n_arguments) if kind >> k & 1]
         for sample in range(5 if uniform else 1):
             pool = np.ascontiguousarray(arrays[:, sample * 3], np.float64)
-            operands = [np.full_like(a, p) if k in uniform else a for k, (a, p) in enumerate(zip(arrays, pool))]
+            operands = [np.full_like(a, pool[k]) if k in uniform else a for k, a in enumerate(arrays)]
             code = instructions((ROWS[name].code, kind, 0, n_arguments, *range(n_arguments), *[0] * (3 - n_arguments)))
             out = np.full(arrays.shape[1], 7, dtype)
             vm.run_lanes(build, code, n_arguments + 1, width, pool, list(enumerate(operands)), [(n_arguments, out)])
@@ -126,7 +126,7 @@ def interpret(build, dtype, rows, pool, slots, n_lanes):
     failed = np.full(n_lanes, 2**31)
     for op, kind, expected, dst, *operands in rows:
         columns = [np.full(n_lanes, pool[i], dtype) if kind >> k & 1 else slots[i] for k, i in enumerate(operands)
-                   if op == GUARD and k == 0 or op != GUARD and k < arity(names[op])]  # fmt: skip
+                   if (op == GUARD and k == 0) or (op != GUARD and k < arity(names[op]))]  # fmt: skip
         if op == GUARD:
             failed[(columns[0] != 0) != expected] = np.minimum(failed, operands[1])[(columns[0] != 0) != expected]
         else:
@@ -172,10 +172,12 @@ COPY = instructions((OPS["stop_gradient"].code, 0, 0, 1, 0, 0, 0))
 
 
 def copy_columns(build, source, target, width):
-    """Both are (N, n): every column through the machine, from slot k to slot n + k."""
+    """Both are (N, n): every column through the machine, from any slot to any other."""
     n = source.shape[1]
-    code = instructions(*[(OPS["stop_gradient"].code, 0, 0, n + k, k, 0, 0) for k in range(n)])
-    inputs, outputs = [(k, source[:, k]) for k in range(n)], [(n + k, target[:, k]) for k in range(n)]
+    slots = [int(slot) for slot in np.random.default_rng(n).permutation(2 * n)]
+    code = instructions(*[(OPS["stop_gradient"].code, 0, 0, slots[n + k], slots[k], 0, 0) for k in range(n)])
+    inputs = [(slots[k], source[:, k]) for k in range(n)]
+    outputs = [(slots[n + k], target[:, k]) for k in range(n)]
     return vm.run_lanes(build, code, 2 * n, width, np.zeros(1), inputs, outputs)
 
 
@@ -199,8 +201,9 @@ def test_any_memory_layout(build, dtype):
     raw = np.zeros(source.nbytes + 1, np.uint8)
     misaligned = raw[1:].view(dtype).reshape(source.shape)
     wide = np.zeros((450, 36), dtype)
-    layouts = [misaligned, np.zeros_like(source)[::-1], np.zeros_like(source)[:, ::-1], np.zeros_like(source, order="F"),
-               wide[::3, ::3], wide[::-3, 2:14]]  # fmt: skip
+    upside_down, mirrored = np.zeros_like(source)[::-1], np.zeros_like(source)[:, ::-1]
+    by_column = np.zeros_like(source, order="F")
+    layouts = [misaligned, upside_down, mirrored, by_column, wide[::3, ::3], wide[::-3, 2:14]]
     for first, second in product(layouts, repeat=2):
         if first is not second:
             first[:], second[:] = source, 0

@@ -36,6 +36,7 @@ ROUNDING = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 OF_HARDWARE = {"vsqrt": "sqrtf", "vfabs": "fabsf", "vfloor": "floorf", "vceil": "ceilf", "vround": "rintf"}
 # Ops whose vmath header has `<op>_main`, free of branches, and `<op>_rare`, which tells where that will not do.
 REPAIRED = ("sin", "cos", "tan", "logaddexp")
+ROW_MACROS = ("CHEAP_1", "CHEAP_2", "CHEAP_3", "HEAVY_1", "HEAVY_2", "REPAIRED_1", "REPAIRED_2")
 EXAMPLES = {"acosh": (2.0,), "where": (1.0, 0.5, 2.0)}  # arguments in a docstring, where 0.5 and 2.0 do not do
 
 
@@ -61,8 +62,8 @@ def lower(node: ast.expr, single: bool = False) -> str:
             return repr(getattr(ops, name)) + "f" * single if name.isupper() else name
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return f"(-{lower(operand, single)})"
-        case ast.BinOp(left=left, op=operator, right=right) | ast.Compare(
-            left=left, ops=[operator], comparators=[right]
+        case (
+            ast.BinOp(left=left, op=operator, right=right) | ast.Compare(left=left, ops=[operator], comparators=[right])
         ):
             return f"({lower(left, single)} {C_OPERATORS[type(operator)]} {lower(right, single)})"
         case ast.Call(func=ast.Name(id="where"), args=[condition, a, b]):
@@ -128,8 +129,8 @@ def c_formulas() -> str:
         " *",
         f" * {NOTE}",
         " *",
-        " * `value_*` and `slope*_*` are the formulas of the table; `single_*` is the value of floats, rounded to float.",
-        " * An eager kernel writes the value of one node, then its slopes. */",
+        " * `value_*` and `slope*_*` are the formulas of the table, `single_*` is the value in floats, rounded to",
+        " * float.  An eager kernel writes the value of one node, then its slopes. */",
         "#ifndef WENGERT_FORMULAS_H",
         "#define WENGERT_FORMULAS_H",
         "",
@@ -159,10 +160,10 @@ def c_formulas() -> str:
     lines += [f"    eager[{row.code}] = eager_{row.name};" for row in ops.OPS.values()] + ["}"]
     lines += ["", "/* ---- superinstructions ---- */", ""]
     for row in ops.FUSED.values():
-        names, value = composition(row)
+        names, composed = composition(row)
         for number, kind in (("double", "value"), ("float", "single")):
             given = ", ".join(f"{number} {name}" for name in names)
-            lines += [function(f"{number} {kind}_{row.name}({given})", value.replace("%s", kind))]
+            lines += [function(f"{number} {kind}_{row.name}({given})", composed.replace("%s", kind))]
     return "\n".join([*lines, "", "#endif"]) + "\n"
 
 
@@ -173,14 +174,19 @@ def instructions() -> str:
         " *",
         f" * {NOTE}",
         " *",
-        " * To be included after defining what a row becomes: CHEAP_1 to CHEAP_3 are a few operations, of so many",
-        " * arguments; HEAVY_1 and HEAVY_2 call vmath; REPAIRED_1 and REPAIRED_2 have <name>_main and <name>_rare there. */",
+        " * To be included after defining what a row becomes.  CHEAP_1 to CHEAP_3 are a few operations, of so many",
+        " * arguments; HEAVY_1 and HEAVY_2 call vmath; so do REPAIRED_1 and REPAIRED_2, which have <op>_main and",
+        " * <op>_rare there.  OP_1 to OP_3 stand for all of these.  What was defined is undefined at the end. */",
+        "#ifdef OP_1",
+        *(f"#define {macro} OP_{macro[-1]}" for macro in ROW_MACROS),
+        "#endif",
     ]
     table = formulas()
     for row in ops.OPS.values():
         heavy = "REPAIRED" if row.name in REPAIRED else "HEAVY"
         lines += [f"{'CHEAP' if is_cheap(table[row.name][0]) else heavy}_{row.arity}({row.code}, {row.name})"]
     lines += [f"CHEAP_{len(composition(row)[0])}({row.code}, {row.name})" for row in ops.FUSED.values()]
+    lines += [f"#undef {macro}" for macro in (*ROW_MACROS, "OP_1", "OP_2", "OP_3")]
     return "\n".join(lines) + "\n"
 
 

@@ -71,7 +71,7 @@ def run_bench(options: argparse.Namespace) -> int:
         import sklearn  # noqa: F401
         import tqdm  # noqa: F401
     except ImportError as missing:
-        print(f"wengert bench needs {missing.name}: pip install 'wengert[bench]'", file=sys.stderr)
+        print(f"wengert bench needs {missing.name}: pip install 'wengert[run]'", file=sys.stderr)
         return 2
     from wengert.benchmarks import bench
 

@@ -12,7 +12,7 @@ import sys
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ from wengert._core.lanes import LanesRun
 from wengert._core.program import Program
 from wengert._core.recording import is_recording
 from wengert.eager import evaluate
+from wengert.directions import columns, directions
 from wengert.errors import TracingError
 from wengert.mapped import Mapped, out_axes_of
 from wengert.paths import Entry, Path
@@ -100,7 +101,7 @@ def compile(
     >>> c(np.array([2.0, 0.0]))
     (2.0, array([1., 2.]))
     >>> c(np.array([-2.0, 0.0]))
-    (2.0, array([-1., -2.]))
+    (2.0, array([-1.,  2.]))
     >>> c.cache_info().paths
     2
     """
@@ -108,7 +109,16 @@ def compile(
 
 
 class Compiled(Caller):
-    """A compiled function; see `compile`."""
+    """A compiled function, called as the function that it was made from.
+
+    See `compile`, which makes it.
+
+    Examples
+    --------
+    >>> c = wg.compile(lambda x, scale: scale * wg.sin(x))
+    >>> c(0.0, 2.0), isinstance(c, wg.Compiled)
+    (0.0, True)
+    """
 
     def __init__(self, f: Callable[..., Any], dtype: Any, threads: int | None, max_paths: int, maxsize: int) -> None:
         if not callable(f):
@@ -122,6 +132,8 @@ class Compiled(Caller):
         functools.update_wrapper(self, f, updated=())  # attributes of a callable object are its own
         self.mapped = f if isinstance(f, Mapped) else None
         self.function = f.function if isinstance(f, Mapped) else f
+        self.columns: dict[int, Compiled] = {}
+        """Of a Jacobian that may run over lanes: its columns, by the number of arguments."""
         self.threads = None if threads is None else pool.checked_number(threads)
         self.max_paths = max_paths
         self.maxsize = maxsize
@@ -133,6 +145,9 @@ class Compiled(Caller):
 
     def resolve(self, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any:
         """Answer any call."""
+        by_columns = self.by_columns(args, kwargs)
+        if by_columns is not None:
+            return by_columns[0](*by_columns[1], out=out)
         arguments = self.taken_apart(args, kwargs)
         if arguments is None:
             if out is not None:
@@ -142,6 +157,18 @@ class Compiled(Caller):
         if self.mapped is not None:
             return self.over_lanes(entry, arguments, out)
         return self.once(entry, arguments, out)
+
+    def by_columns(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Compiled, tuple[Any, ...]] | None:
+        """If this is a Jacobian of so many inputs that its columns should be lanes: their function and its arguments."""
+        f, position = getattr(self.function, "columns_of", (None, None))
+        eye = None if f is None or self.mapped is not None else directions(args, kwargs, position)
+        if eye is None or is_recording():
+            return None
+        with self.lock:
+            if len(args) not in self.columns:
+                mapped = columns(f, position, len(args))
+                self.columns[len(args)] = Compiled(mapped, self.dtype, self.threads, self.max_paths, self.maxsize)
+        return self.columns[len(args)], (*args, eye)
 
     def taken_apart(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments | None:
         """The arguments; None if they hold vars, and the call is to be recorded with what is around it."""
@@ -201,8 +228,8 @@ class Compiled(Caller):
         path, results = self.follow(entry, arguments)
         if path is None:
             results = Results.of(*evaluate(self.function, arguments), self.dtype)
-        elif path.recorded.is_quick(arguments):
-            self.remember(path.recorded.quick_call(arguments))
+        else:
+            self.remember_like(path.recorded, arguments, results.axes)
         return results.returned(out)
 
     def follow(self, entry: Entry, arguments: Arguments) -> tuple[Path | None, Results]:
@@ -223,6 +250,12 @@ class Compiled(Caller):
             path, is_new = self.path_after(entry, path, failed, arguments)
         return None, results
 
+    def remember_like(self, recorded: Recorded, arguments: Arguments, axes: Sequence[int | None]) -> None:
+        """Answer calls like this one at once from now on, if they can be."""
+        call = recorded.quick(arguments, list(axes))
+        if call is not None:
+            self.remember(call)
+
     def over_lanes(self, entry: Entry, arguments: Arguments, out: Any) -> Any:
         """Answer a call of a mapped function: run all lanes on the first path, those that fail a guard on another."""
         n_lanes = arguments.n_lanes
@@ -240,6 +273,8 @@ class Compiled(Caller):
             if not isinstance(failed, int):
                 results.take(here, which, None if failed is None else failed < 0)
             if failed is None:
+                if which is None and path is entry.first and None not in axes:
+                    self.remember_like(path.recorded, arguments, axes)
                 continue
             for guard in [failed] if isinstance(failed, int) else np.unique(failed[failed >= 0]).tolist():
                 those = which
@@ -285,6 +320,9 @@ class Compiled(Caller):
         arguments = self.taken_apart(args, kwargs)
         if arguments is None:
             raise TracingError("a program is made for numbers, not for vars")
+        by_columns = self.by_columns(args, kwargs)
+        if by_columns is not None:
+            return by_columns[0].program(*by_columns[1])
         entry = self.entry_of(arguments)
         if self.mapped is None:
             path, _ = self.follow(entry, arguments)

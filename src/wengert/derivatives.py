@@ -168,6 +168,8 @@ def jacobian(f: Callable[..., Any], argnums: ArgNums = 0, mode: Mode = None) -> 
             outputs = []  # or their nodes would outlive the call
             close_inputs(inputs)
 
+    if mode == "forward":
+        all_derivatives.columns_of = (f, positions)  # type: ignore[attr-defined]  # so that compile() can use lanes
     return all_derivatives
 
 
@@ -202,7 +204,7 @@ def hessian(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
     array([[10.,  6.],
            [ 6.,  0.]])
     """
-    return jacobian(grad(f, argnums), argnums)
+    return jacobian(grad(f, argnums), argnums, "forward")
 
 
 def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:

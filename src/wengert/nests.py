@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import optree
 
-from wengert._core.arrays import VarArray, assemble
+from wengert._core.arrays import VarArray, assemble, elements_of
 from wengert._core.inputs import holds_only_numbers
-from wengert.errors import ShapeError, TracingError
+from wengert.errors import ShapeError
 
 Rebuild = Callable[[list[Any]], Any]
 """Puts a nest together from its leaves."""
@@ -66,14 +66,14 @@ def flatten(nest: Any) -> tuple[list[Any], Rebuild]:
     if holds_only_numbers((nest,)):
         return [nest], the_only
     if kind is np.ndarray or kind is VarArray:
-        return elements(nest), WithArrays([nest.shape], the_only)
+        return list(elements_of(nest)), WithArrays([nest.shape], the_only)
     parts, form = optree.tree_flatten(nest, none_is_leaf=True)
     shapes = [part.shape if isinstance(part, np.ndarray | VarArray) else None for part in parts]
     if all(shape is None for shape in shapes):
         return parts, form.unflatten
-    leaves = []
+    leaves: list[Any] = []
     for part, shape in zip(parts, shapes, strict=True):
-        leaves += [part] if shape is None else elements(part)
+        leaves += [part] if shape is None else elements_of(part)
     return leaves, WithArrays(shapes, form.unflatten)
 
 
@@ -92,15 +92,6 @@ def form_of(rebuild: Rebuild, n_leaves: int) -> Any:
     """Something that is equal for nests of the same form and shapes."""
     parts, form = optree.tree_flatten(rebuild([0.0] * n_leaves), none_is_leaf=True)
     return form, [np.shape(part) for part in parts]
-
-
-def elements(array: Any) -> list[Any]:
-    """The elements of an array, in the order of its rows."""
-    if isinstance(array, VarArray):
-        return list(array.flat)
-    if array.dtype.kind not in "fiub":
-        raise TracingError(f"expected an array of real numbers, got one of {array.dtype}")
-    return np.asarray(array, np.float64).ravel().tolist()  # type: ignore[no-any-return]
 
 
 def size_of(shape: tuple[int, ...] | None) -> int:

@@ -16,12 +16,12 @@ import numpy as np
 
 from wengert._core import recording
 from wengert._core.arrays import VarArray, assemble
-from wengert._core.call import QuickCall
+from wengert._core.call import Quick, QuickCall, QuickLanes
 from wengert._core.forms import Form, form_of
 from wengert._core.plan import Plan
 from wengert._core.program import Program
 from wengert._core.var import Var
-from wengert.signatures import ARRAY, NUMBER, Arguments, Shape, numbers_in, size, without
+from wengert.signatures import NUMBER, Arguments, Shape, numbers_in, size, without
 
 THE_NUMBER, ALL_ELEMENTS, LANES, N_LANES = "the number", "all elements", "lanes", "number of lanes"
 
@@ -77,22 +77,31 @@ class Recorded:
             return True
         return len({block.array(arguments).shape[block.axis] for block in self.blocks if block.kind is LANES}) <= 1
 
-    def is_quick(self, arguments: Arguments) -> bool:
-        """Are the inputs the numbers of the positional arguments, in order?"""
-        wanted = [THE_NUMBER if kind is NUMBER else ALL_ELEMENTS for kind in arguments.kinds]
-        args, kwargs = arguments.rebuild(arguments.leaves)
-        return (
-            not kwargs
-            and not self.program.varies
-            and all(kind is not None for kind in arguments.kinds)
-            and len(args) == len(arguments.leaves)
-            and [(block.kind, block.leaf) for block in self.blocks] == list(zip(wanted, range(len(args)), strict=True))
-        )
+    def quick(self, arguments: Arguments, axes: list[int | None]) -> Quick | None:
+        """The same for calls that are like this one, if it has floats and arrays only, with the lanes in front.
 
-    def quick_call(self, arguments: Arguments) -> QuickCall:
-        """The same for calls that are like this one."""
-        shapes = [leaf.shape if kind is ARRAY else None for leaf, kind in zip(arguments.leaves, arguments.kinds, strict=True)]
-        return QuickCall(self.program, self.form, shapes)
+        The `axes` are where the lanes of each output are when it is returned.
+        """
+        args, kwargs = arguments.rebuild(arguments.leaves)
+        blocks = {block.leaf: block for block in self.blocks if block.kind is not N_LANES}
+        counts = [block.first for block in self.blocks if block.kind is N_LANES]
+        has_constants = any(block.constant is not None for block in self.blocks)
+        if kwargs or len(args) != len(arguments.leaves) or sorted(blocks) != list(range(len(args))):
+            return None
+        if has_constants or len(blocks) + len(counts) != len(self.blocks) or any(block.axis for block in self.blocks):
+            return None
+        in_order = [blocks[k] for k in range(len(args))]
+        if not self.program.varies and not any(block.kind is LANES for block in in_order):
+            firsts = [block.first for block in in_order]
+            if counts or firsts != sorted(firsts):
+                return None
+            return QuickCall(self.program, self.form, [None if b.kind is THE_NUMBER else np.shape(args[b.leaf]) for b in in_order])
+        kinds = {THE_NUMBER: "number", ALL_ELEMENTS: "array", LANES: "lanes"}
+        sources = [
+            (kinds[block.kind], block.first, np.shape(arg)[1:] if block.kind is LANES else np.shape(arg))
+            for block, arg in zip(in_order, args, strict=True)
+        ]
+        return QuickLanes(self.program, self.form, sources, counts[0] if counts else -1, axes)
 
 
 class Recording:

@@ -122,7 +122,8 @@ def number(constant: Any) -> float:
     """Value of an output that does not depend on the inputs."""
     if isinstance(constant, Real | np.bool_):
         return float(constant)
-    advice = "; for several numbers take wengert.jacobian" if isinstance(constant, list | tuple | dict | np.ndarray | VarArray) else ""
+    several = isinstance(constant, list | tuple | dict | np.ndarray | VarArray)
+    advice = "; for several numbers take wengert.jacobian" if several else ""
     raise TracingError(f"the function must return real numbers, but it returned {type(constant).__name__}{advice}")
 
 

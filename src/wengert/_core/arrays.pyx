@@ -8,15 +8,16 @@ indexed, reshaped or broadcast, and tells which elements to take.
 """
 
 cimport cython
+from cpython.number cimport PyNumber_AsSsize_t
 
 import math
 
 import numpy as np
 
-from wengert._core import functions
+from wengert import ops
 from wengert._core.builds import kernels
 from wengert._core.number cimport read_number
-from wengert._core.var cimport Var
+from wengert._core.var cimport Var, record1, record2, record3
 from wengert._core.var import UFUNCS
 from wengert.errors import ShapeError, TracingError
 
@@ -109,7 +110,7 @@ cdef class VarArray:
             flat = self.flat
         if len(self.lengths) == 1:
             if type(key) is int:
-                k = key
+                k = PyNumber_AsSsize_t(key, IndexError)
                 if k < 0:
                     k += len(flat)
                 if 0 <= k < len(flat):
@@ -271,6 +272,9 @@ cdef class VarArray:
     def __float__(self):
         raise TracingError("float(array) would lose the derivative; use x.data for the numbers")
 
+    def __reduce__(self):
+        return VarArray, (self.flat, self.shape)
+
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         if method == "__call__" and not kwargs:
             if ufunc is np.matmul:
@@ -316,27 +320,42 @@ def is_array(x):
 
 
 def assemble(elements, tuple shape):
-    """An array of these elements: of floats if no var is among them; the element itself if it is a var alone."""
+    """An array of these elements: of numbers if no var is among them; the element itself if it is a var alone."""
     for element in elements:
         if type(element) is Var:
             return VarArray(elements, shape) if shape else element
-    return np.array(elements, np.float64).reshape(shape)
+    dtype = np.complex128 if any([isinstance(element, complex) for element in elements]) else np.float64
+    return np.array(elements, dtype).reshape(shape)
+
+
+def elements_of(array):
+    """Elements in the order of the rows: vars, or Python's numbers."""
+    if type(array) is VarArray:
+        return (<VarArray>array).flat
+    if type(array) is not np.ndarray and type(array) is not np.memmap:
+        raise TracingError(f"a {type(array).__name__} may have rules of its own; pass numpy.asarray of it")
+    if array.dtype.kind not in "fiubc":
+        raise TracingError(f"expected an array of real numbers, got one of {array.dtype}")
+    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64).ravel().tolist()
 
 
 def elementwise(str name, tuple arguments):
     """An op on numbers, vars and arrays of them, broadcast against each other."""
-    function = power if name == "pow" else getattr(functions, name)
-    if not any([type(x) is VarArray or type(x) is Var for x in arguments]):
-        return kernels.evaluate(name, *arguments)[0]
     arrays = [x for x in arguments if is_array(x)]
-    shapes = {x.shape for x in arrays}
-    if len(shapes) == 1:
-        (shape,) = shapes
-        columns = [elements(x) if is_array(x) else [x] * math.prod(shape) for x in arguments]
+    if not any([type(x) is Var or type(x) is VarArray or np.iscomplexobj(x) for x in arguments]):
+        return kernels.evaluate(name, *arguments)[0]
+    if name == "pow" and is_two(arguments[1]):
+        name, arguments = "square", arguments[:1]
+    cdef int op = ops.OPS[name].code
+    shape = np.broadcast_shapes(*[x.shape for x in arrays])
+    columns = [column(x, shape) for x in arguments]
+    if len(columns) == 1:
+        found = [record1(op, x) for x in columns[0]]
+    elif len(columns) == 2:
+        found = [record2(op, a, b) for a, b in zip(*columns, strict=True)]
     else:
-        shape = np.broadcast_shapes(*shapes)
-        columns = [broadcast(x, shape) for x in arguments]
-    return assemble([function(*numbers) for numbers in zip(*columns, strict=True)], shape)
+        found = [record3(op, condition, a, b) for condition, a, b in zip(*columns, strict=True)]
+    return assemble(found, shape)
 
 
 cdef object operation(str name, object left, object right):
@@ -348,21 +367,18 @@ cdef object operation(str name, object left, object right):
     return elementwise(name, (left, right))
 
 
-cdef object power(object base, object exponent):
-    """Squares as `**` of a var makes them."""
-    return base**exponent if type(base) is Var else functions.pow(base, exponent)
+cdef bint is_two(object exponent) except -1:
+    """Is it a number for which `**` of a var takes the square?"""
+    return (type(exponent) is int or type(exponent) is float) and exponent == 2
 
 
-cdef object elements(object array):
-    """Elements in the order of the rows."""
-    return (<VarArray>array).flat if type(array) is VarArray else np.asarray(array, np.float64).ravel().tolist()
-
-
-cdef list broadcast(object x, tuple shape):
-    """Elements of an array or number, as often as the shape needs them."""
+cdef object column(object x, tuple shape):
+    """Elements of an array or a number, as often as the shape needs them."""
     if not is_array(x):
         return [x] * math.prod(shape)
-    flat = elements(x)
+    flat = elements_of(x)
+    if x.shape == shape:
+        return flat
     return [flat[k] for k in np.broadcast_to(np.arange(len(flat)).reshape(x.shape), shape).ravel().tolist()]
 
 
@@ -385,7 +401,7 @@ cdef object matmul(object a, object b):
         raise ShapeError(f"arrays of shape {a.shape} and {b.shape} do not fit in a matrix product")
     n_columns = b.shape[1] if len(b.shape) == 2 else 1
     n_rows = a.shape[0] if len(a.shape) == 2 else 1
-    left, right = elements(a), elements(b)
+    left, right = elements_of(a), elements_of(b)
     rows = [left[k * inner : (k + 1) * inner] for k in range(n_rows)]
     columns = [right[k::n_columns] for k in range(n_columns)]
     products = [total([x * y for x, y in zip(row, column, strict=True)]) for row in rows for column in columns]

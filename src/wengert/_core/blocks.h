@@ -216,14 +216,6 @@ static void loop_floats_2(loop2_t loop, int fixed, const void *a, const void *b,
 
 #include "instructions.h"
 
-#undef CHEAP_1
-#undef CHEAP_2
-#undef CHEAP_3
-#undef HEAVY_1
-#undef HEAVY_2
-#undef REPAIRED_1
-#undef REPAIRED_2
-
 /* ---- the tables: kernel of instruction `code` for `kind` at 8*code + kind ---- */
 
 #define ENTRIES_1(code, block) [8 * code] = block##_0,
@@ -232,33 +224,18 @@ static void loop_floats_2(loop2_t loop, int fixed, const void *a, const void *b,
     ENTRIES_2(code, block) [8 * code + 3] = block##_3, [8 * code + 4] = block##_4, [8 * code + 5] = block##_5, \
     [8 * code + 6] = block##_6,
 
-#define HEAVY_1 CHEAP_1
-#define HEAVY_2 CHEAP_2
-#define REPAIRED_1 CHEAP_1
-#define REPAIRED_2 CHEAP_2
-
-#define CHEAP_1(code, op) ENTRIES_1(code, block_##op)
-#define CHEAP_2(code, op) ENTRIES_2(code, block_##op)
-#define CHEAP_3(code, op) ENTRIES_3(code, block_##op)
+#define OP_1(code, op) ENTRIES_1(code, block_##op)
+#define OP_2(code, op) ENTRIES_2(code, block_##op)
+#define OP_3(code, op) ENTRIES_3(code, block_##op)
 static const block_t BLOCKS[8 * N_INSTRUCTION_CODES] = {
 #include "instructions.h"
 };
-#undef CHEAP_1
-#undef CHEAP_2
-#undef CHEAP_3
 
-#define CHEAP_1(code, op) ENTRIES_1(code, float_block_##op)
-#define CHEAP_2(code, op) ENTRIES_2(code, float_block_##op)
-#define CHEAP_3(code, op) ENTRIES_3(code, float_block_##op)
+#define OP_1(code, op) ENTRIES_1(code, float_block_##op)
+#define OP_2(code, op) ENTRIES_2(code, float_block_##op)
+#define OP_3(code, op) ENTRIES_3(code, float_block_##op)
 static const block_t FLOAT_BLOCKS[8 * N_INSTRUCTION_CODES] = {
 #include "instructions.h"
 };
-#undef CHEAP_1
-#undef CHEAP_2
-#undef CHEAP_3
-#undef HEAVY_1
-#undef HEAVY_2
-#undef REPAIRED_1
-#undef REPAIRED_2
 
 #endif

@@ -3,11 +3,24 @@ from typing import Any, final
 from wengert._core.forms import Form
 from wengert._core.program import Program
 
+class Quick: ...
+
 @final
-class QuickCall:
+class QuickCall(Quick):
     def __init__(self, program: Program, form: Form, shapes: list[tuple[int, ...] | None]) -> None: ...
+
+@final
+class QuickLanes(Quick):
+    def __init__(
+        self,
+        program: Program,
+        form: Form,
+        sources: list[tuple[str, int, tuple[int, ...]]],
+        n_lanes_input: int,
+        axes: list[int | None],
+    ) -> None: ...
 
 class Caller:
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
-    def remember(self, call: QuickCall | None) -> None: ...
+    def remember(self, call: Quick | None) -> None: ...
     def resolve(self, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any: ...

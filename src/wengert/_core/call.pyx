@@ -1,7 +1,8 @@
 """How is a compiled function called without delay?
 
 Most calls look like the one before: the same number of floats and contiguous float64 arrays, of the same shapes, and the
-same path through the function. These are recognised and run here. Everything else goes to `resolve`, in Python.
+same path through the function. These are recognised and run here, also over lanes if they are few. Everything else goes
+to `resolve`, in Python.
 """
 
 cimport cython
@@ -13,7 +14,9 @@ from libc.string cimport memcpy
 import numpy as np
 
 from wengert._core.forms cimport Form
+from wengert._core.lanes cimport PieceRun, count_blocks
 from wengert._core.program cimport Program, set_pool
+from wengert._core.vm cimport Workspace, vm, workspace_size
 
 cnp.import_array()
 
@@ -21,10 +24,19 @@ cdef enum:
     # Longer programs, some 50 us and more, run on a pool of their own and let other threads work.
     SHORT = 30_000
     FEW = 128  # outputs that fit on the stack
+    MUCH_WORK = 3_000_000  # instructions times lanes, some 0.2 ms: above, threads may help, and the delay matters less
+
+
+cdef class Quick:
+    """A recorded call that can be repeated without delay."""
+
+    cdef object run(self, tuple args, object out):
+        """What the program returns for these arguments; NotImplemented if they are others than it was recorded for."""
+        return NotImplemented
 
 
 @cython.final
-cdef class QuickCall:
+cdef class QuickCall(Quick):
     """A program with the positional arguments that it was recorded for.
 
     Parameters
@@ -136,12 +148,193 @@ cdef class QuickCall:
         return True
 
 
+@cython.final
+cdef class QuickLanes(Quick):
+    """A program over few lanes, with the positional arguments that it was recorded for. It runs in this thread.
+
+    Parameters
+    ----------
+    program : Program
+    form : Form
+        That of its outputs.
+    sources : list of (str, int, tuple)
+        Of each argument: "number", "array" or "lanes", its first input, and its shape, without the lanes in front.
+    n_lanes_input : int
+        The input that is the number of lanes, or -1.
+    axes : list of int or None
+        Of each leaf of the outputs: where its lanes are when it is returned; None if it has none.
+    """
+
+    def __init__(self, Program program, Form form, list sources, int n_lanes_input, list axes):
+        cdef int k, j
+        self.program, self.form, self.n_lanes_input, self.axes = program, form, n_lanes_input, axes
+        self.leaves = form.leaves()
+        self.n_parameters = len(sources)
+        self.parameters = <parameter_t*>PyMem_Calloc(self.n_parameters + 1, sizeof(parameter_t))
+        if self.parameters == NULL:
+            raise MemoryError("no memory for a compiled call")
+        for k, (kind, first, shape) in enumerate(sources):
+            self.parameters[k].is_array = kind != "number"
+            self.parameters[k].has_lanes = kind == "lanes"
+            self.parameters[k].first = first
+            self.parameters[k].n_axes = len(shape)
+            self.parameters[k].size = 1
+            for j in range(self.parameters[k].n_axes):
+                self.parameters[k].dims[j] = shape[j]
+                self.parameters[k].size *= shape[j]
+        self.uniform = np.zeros(program.n_inputs + 1)
+        self.inputs = np.zeros((program.n_inputs + 1, 2), np.intp)
+        self.outputs = np.zeros((program.n_outputs + 1, 2), np.intp)
+        self.pieces = [PieceRun(program, k) if program.pieces[k].varying else None for k in range(program.n_pieces)]
+        self.pool = np.empty(program.n_pool + 1)
+        self.total = np.empty(program.n_pool + 1)
+        self.workspace = Workspace()
+        for k in range(program.n_pool):
+            self.pool[k] = program.pool[k]
+        for piece in self.pieces:
+            if piece is not None:
+                self.workspace.provide(workspace_size(&(<PieceRun>piece).lanes))
+
+    def __dealloc__(self):
+        PyMem_Free(self.parameters)
+
+    cdef object run(self, tuple args, object out):
+        cdef Py_ssize_t n_lanes
+        # Another thread may be in the midst of this, or a finalizer that runs during it.
+        if out is not None or len(args) != self.n_parameters or self.is_running:
+            return NotImplemented
+        self.is_running = True
+        try:
+            n_lanes = self.put(args)
+            if n_lanes <= 0 or n_lanes * <double>self.program.n_instructions_ > MUCH_WORK:
+                return NotImplemented
+            arrays = self.new_arrays(n_lanes)
+            if self.run_pieces(n_lanes) >= 0:
+                return NotImplemented
+            return self.form.nest(self.finish(arrays, n_lanes))
+        finally:
+            self.is_running = False
+
+    cdef Py_ssize_t put(self, tuple args) noexcept:
+        """Take the arguments in and give the number of lanes; -1 if they are not what this call is for."""
+        cdef const parameter_t* parameter
+        cdef Py_ssize_t n_lanes = -1, j
+        cdef int k, axis
+        cdef object arg
+        for k in range(self.n_parameters):
+            parameter = &self.parameters[k]
+            arg = args[k]
+            if not parameter.is_array:
+                if type(arg) is not float:
+                    return -1
+                self.uniform[parameter.first] = PyFloat_AS_DOUBLE(arg)
+                continue
+            axis = parameter.has_lanes
+            if (not cnp.PyArray_CheckExact(arg) or not cnp.PyArray_ISCARRAY_RO(arg)
+                    or cnp.PyArray_TYPE(arg) != (<int>cnp.NPY_FLOAT if self.program.single and axis else <int>cnp.NPY_DOUBLE)
+                    or cnp.PyArray_NDIM(arg) != parameter.n_axes + axis):
+                return -1
+            for j in range(parameter.n_axes):
+                if cnp.PyArray_DIM(arg, <int>j + axis) != parameter.dims[j]:
+                    return -1
+            if not parameter.has_lanes:
+                if parameter.size:
+                    memcpy(&self.uniform[parameter.first], cnp.PyArray_DATA(arg), parameter.size * sizeof(double))
+                continue
+            if n_lanes >= 0 and cnp.PyArray_DIM(arg, 0) != n_lanes:
+                return -1
+            n_lanes = cnp.PyArray_DIM(arg, 0)
+            spread_streams(&self.inputs[parameter.first, 0], cnp.PyArray_DATA(arg), parameter.size,
+                           cnp.PyArray_ITEMSIZE(arg))
+        if self.n_lanes_input >= 0:
+            self.uniform[self.n_lanes_input] = <double>n_lanes
+        return n_lanes
+
+    cdef list new_arrays(self, Py_ssize_t n_lanes):
+        """Arrays for the outputs, and where each output goes."""
+        cdef Form leaf
+        cdef cnp.npy_intp[33] dims
+        cdef int j, n_axes, typenum = cnp.NPY_FLOAT if self.program.single else cnp.NPY_DOUBLE
+        cdef Py_ssize_t position = 0
+        cdef list arrays = []
+        for leaf, axis in zip(self.leaves, self.axes):
+            dims[0] = n_lanes
+            n_axes = <int>len(leaf.shape)
+            for j in range(n_axes):
+                dims[j + 1] = leaf.dims[j]
+            if axis is not None:
+                array = cnp.PyArray_SimpleNew(n_axes + 1, dims, typenum)
+                spread_streams(&self.outputs[position, 0], cnp.PyArray_DATA(array), leaf.size, cnp.PyArray_ITEMSIZE(array))
+            else:
+                array = cnp.PyArray_SimpleNew(n_axes, &dims[1], typenum)
+            arrays.append(array)
+            position += leaf.size
+        return arrays
+
+    cdef int run_pieces(self, Py_ssize_t n_lanes) except -2:
+        """Run all pieces; a number of a guard that failed somewhere, or -1."""
+        cdef Program program = self.program
+        cdef PieceRun piece
+        cdef double* pool = &self.pool[0]
+        cdef void* workspace = self.workspace.data
+        cdef Py_ssize_t n_blocks = count_blocks(program, n_lanes), lane
+        cdef int k, guard
+        for k in range(program.n_uniform_inputs):
+            set_pool(pool, program.uniform_inputs[k].place, self.uniform[program.uniform_inputs[k].number],
+                     program.single)
+        for k in range(program.n_pieces):
+            if not program.pieces[k].varying:
+                guard = vm.run_uniform(program.code + program.pieces[k].start,
+                                       program.pieces[k].stop - program.pieces[k].start, pool, program.single)
+                if guard >= 0:
+                    return guard
+                continue
+            piece = self.pieces[k]
+            piece.point(pool, self.inputs, self.outputs, n_lanes)
+            with nogil:
+                vm.run_blocks(&piece.lanes, 0, n_blocks, n_lanes, workspace)
+                piece.add_up(pool, n_blocks, &self.total[0])
+            if program.pieces[k].has_guards:
+                for lane in range(n_lanes):
+                    if piece.failed[lane] >= 0:
+                        return piece.failed[lane]
+        return -1
+
+    cdef list finish(self, list arrays, Py_ssize_t n_lanes):
+        """Fill in the outputs that do not vary, and give the leaves of the result."""
+        cdef Program program = self.program
+        cdef Form leaf
+        cdef Py_ssize_t position = 0, j
+        cdef list result = []
+        for leaf, array, axis in zip(self.leaves, arrays, self.axes):
+            flat = None
+            for j in range(leaf.size):
+                if program.output_pieces[position + j] < 0:
+                    if flat is None:
+                        flat = array.reshape((-1, leaf.size))
+                    flat[:, j] = self.pool[program.output_places[position + j]]
+            position += leaf.size
+            if axis is None:
+                result.append(float(array) if leaf.is_number else array)
+            else:
+                result.append(array if axis == 0 else np.moveaxis(array, 0, axis))
+        return result
+
+
+cdef inline void spread_streams(Py_ssize_t* stream, void* data, Py_ssize_t n, Py_ssize_t item) noexcept nogil:
+    """Address and stride of n numbers side by side, lane after lane."""
+    cdef Py_ssize_t j
+    for j in range(n):
+        stream[2 * j] = <Py_ssize_t>data + j * item
+        stream[2 * j + 1] = n * item
+
+
 cdef class Caller:
     """A callable that knows the call it answers quickest; `resolve` answers all the others."""
 
     def __call__(self, *args, **kwargs):
         cdef object out = None
-        cdef QuickCall quick = self.quick
+        cdef Quick quick = self.quick
         if kwargs:
             out = kwargs.pop("out", None)
             if kwargs:
@@ -152,7 +345,7 @@ cdef class Caller:
                 return result
         return self.resolve(args, kwargs, out)
 
-    def remember(self, QuickCall call):
+    def remember(self, Quick call):
         """Answer calls like this one at once from now on."""
         self.quick = call
 

@@ -1,7 +1,7 @@
 """How does the chain rule append derivatives to a graph?
 
 Reverse mode goes down from the outputs and gives every node its adjoint, forward mode goes up from the inputs and gives
-every node its tangent. Adjoints and tangents are operands (a node or a constant), made of the slopes of the op table, so
+every node its tangent. Adjoints and tangents are operands (a node or a constant), made of the slopes of the op table:
 they are recorded like anything else, and can be differentiated again.
 
 Lanes. A node that varies from lane to lane hands its adjoint to a uniform one through a sum over the lanes; inside a
@@ -9,13 +9,14 @@ mapped function there is no such sum, since all of it is one lane.
 """
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from libc.limits cimport INT_MAX
 from libc.stdint cimport int64_t
 
 from wengert._core.codes cimport INPUT, LANE, LANE_SUM, PAIR, WHERE
-from wengert._core.graph cimport Graph, reserve_many
+from wengert._core.graph cimport Graph
 from wengert._core.number cimport demand_number
 from wengert._core.slopes cimport (
-    SLOPE_NODES, argument, constant, is_flat, is_zero, operand, operand_t, product_of, selection, slope, sum_of,
+    argument, constant, is_flat, is_zero, operand, operand_t, product_of, selection, slope, slope_nodes, sum_of,
     sum_over_lanes,
 )
 from wengert._core.var cimport Var, node_of, wrap
@@ -23,12 +24,6 @@ from wengert._core.var cimport Var, node_of, wrap
 cdef extern from "Python.h":
     int PyGC_Disable()
     int PyGC_Enable()
-
-cdef enum:
-    # Nodes recorded per node differentiated: 2 to 4 in sums and products. More room is made on the way if need be.
-    EXPECTED = 4
-    MOST = 1073741824  # nodes that a graph holds
-
 
 cdef struct range_t:
     # The nodes between the first input and the last output, both included; the buffers are theirs, in that order.
@@ -45,16 +40,15 @@ cdef list derive(Graph g, list inputs, list outputs, list given, bint downward):
     cdef list targets = inputs if downward else outputs
     cdef list numbers = [number if type(number) is Var else demand_number(number) for number in given]
     cdef list found = [0.0] * len(targets)
-    cdef range_t nodes
+    cdef range_t nodes = range_between(g, inputs, outputs)
     cdef operand_t* there
     cdef int k, collector
-    # Room is made now, while nodes may still be renumbered: later there is only growth.
-    set_range(g, &nodes, inputs, outputs)
     if nodes.last < nodes.first:
         return found
-    g.prepare(<int>min(<int64_t>EXPECTED * (nodes.last - nodes.first + 1), <int64_t>MOST - g.n_nodes))
+    # All room is made now, while nodes may still be renumbered.
+    g.prepare(<int>min(most_nodes(g, &nodes) + len(origins) + 3 * len(targets), <int64_t>INT_MAX))
     collector = PyGC_Disable()  # a finalizer that it runs could record, and renumber the nodes
-    set_range(g, &nodes, inputs, outputs)
+    nodes = range_between(g, inputs, outputs)
     try:
         provide(g, &nodes, downward)
         for v in targets:
@@ -66,7 +60,6 @@ cdef list derive(Graph g, list inputs, list outputs, list given, bint downward):
             mark_needed(g, &nodes)
         for k in range(len(origins)):
             if is_inside(&nodes, origins[k]):
-                reserve_many(g, 1)
                 there = &nodes.derivatives[node_of(<Var>origins[k]) - nodes.first]
                 there[0] = sum_of(g, there[0], operand_of(g, numbers[k]))
         if downward:
@@ -75,7 +68,6 @@ cdef list derive(Graph g, list inputs, list outputs, list given, bint downward):
             ascend(g, &nodes)
         for k in range(len(targets)):
             if is_inside(&nodes, targets[k]):
-                reserve_many(g, 3)
                 found[k] = number_of(g, total(g, &nodes, node_of(<Var>targets[k])))
     finally:
         free_range(&nodes)
@@ -103,17 +95,28 @@ cdef object number_of(Graph g, operand_t x):
 
 # ---- the range ----
 
-cdef int set_range(Graph g, range_t* nodes, list inputs, list outputs) noexcept:
+cdef range_t range_between(Graph g, list inputs, list outputs) noexcept:
     """From the first input to the last output, without buffers."""
-    nodes.first, nodes.last = g.n_nodes, 0
+    cdef range_t nodes
+    nodes.first, nodes.last = first_of(g, inputs), last_of(outputs)
     nodes.marks = nodes.varying = NULL
     nodes.derivatives = nodes.from_lanes = NULL
-    for v in inputs:
-        nodes.first = min(nodes.first, node_of(<Var>v))
-    for v in outputs:
-        if type(v) is Var:
-            nodes.last = max(nodes.last, node_of(<Var>v))
-    return 0
+    return nodes
+
+
+cdef int64_t most_nodes(Graph g, range_t* nodes) noexcept nogil:
+    """More nodes than the derivatives append: of every argument a slope, a product (two nodes) and a sum."""
+    cdef int64_t count = 0
+    cdef int node, op
+    for node in range(nodes.first, nodes.last + 1):
+        op = g.op[node]
+        if g.arg0[node] >= nodes.first and has_slope(op, 0):
+            count += slope_nodes(op, 0) + 3
+        if g.arg1[node] >= nodes.first and has_slope(op, 1):
+            count += slope_nodes(op, 1) + 3
+        if g.open_recordings:
+            count += 3  # a sum over lanes is two nodes, and is added
+    return count
 
 
 cdef bint is_inside(range_t* nodes, object v) noexcept:
@@ -210,7 +213,7 @@ cdef void contribute(Graph g, range_t* nodes, int node, int arg, operand_t contr
     there[0] = sum_of(g, there[0], contribution)
 
 
-cdef int descend(Graph g, range_t* nodes) except -1:
+cdef void descend(Graph g, range_t* nodes) noexcept nogil:
     """Go down from the last output and hand on the adjoints."""
     cdef int node, arg, k, op, pair, first = nodes.first
     cdef operand_t above, condition
@@ -221,7 +224,8 @@ cdef int descend(Graph g, range_t* nodes) except -1:
             continue
         if g.arg0[node] < first and g.arg1[node] < first:
             continue
-        reserve_many(g, 2 * SLOPE_NODES + 16)
+        if g.open_recordings:
+            g.here = g.origin[node]
         above = total(g, nodes, node)
         if op == WHERE:
             condition, pair = argument(g, node, 0), g.arg1[node]
@@ -239,7 +243,6 @@ cdef int descend(Graph g, range_t* nodes) except -1:
                 arg = g.arg0[node] if k == 0 else g.arg1[node]
                 if arg >= first and nodes.marks[arg - first] and has_slope(op, k):
                     contribute(g, nodes, node, arg, product_of(g, slope(g, node, k), above))
-    return 0
 
 
 # ---- forward ----
@@ -249,7 +252,7 @@ cdef operand_t tangent(range_t* nodes, int node) noexcept nogil:
     return nodes.derivatives[node - nodes.first] if node >= nodes.first else constant(0.0)
 
 
-cdef int ascend(Graph g, range_t* nodes) except -1:
+cdef void ascend(Graph g, range_t* nodes) noexcept nogil:
     """Go up from the first input and make the tangents that the outputs need."""
     cdef int node, op, k, pair, first = nodes.first
     cdef operand_t below, sums
@@ -257,7 +260,8 @@ cdef int ascend(Graph g, range_t* nodes) except -1:
         op = g.op[node]
         if not nodes.marks[node - first] or op == PAIR or (g.arg0[node] < first and g.arg1[node] < first):
             continue
-        reserve_many(g, 2 * SLOPE_NODES + 16)
+        if g.open_recordings:
+            g.here = g.origin[node]
         if op == WHERE:
             pair = g.arg1[node]
             sums = selection(g, argument(g, node, 0), tangent(nodes, g.arg0[pair]),
@@ -273,4 +277,3 @@ cdef int ascend(Graph g, range_t* nodes) except -1:
                 if not is_zero(below) and has_slope(op, k):
                     sums = sum_of(g, sums, product_of(g, slope(g, node, k), below))
         nodes.derivatives[node - first] = sums
-    return 0

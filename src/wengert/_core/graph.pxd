@@ -9,6 +9,7 @@
 # * INPUT is an argument of a function under transformation.  Its arg0, with the slope 1, is the var that was passed, if
 #   it was a var: the input of an outer transform, say.
 # * LANE is an INPUT that differs from lane to lane.  What is computed from it is varying, everything else uniform.
+#   A LANE whose arg0 is uniform counts that node once for every lane.
 # * LANE_SUM is the sum of its arg0 over all lanes, which is uniform again.
 # * PAIR carries two arguments to an op of three: where(c, a, b) is PAIR(a, b), with the slopes 1 and 0 of the choice,
 #   then WHERE(c, pair).
@@ -55,7 +56,6 @@ cdef class Graph:
     # All of these may raise MemoryError, and then leave the graph as it was.
     cdef int set_capacity(self, int capacity) except -1
     cdef int make_room(self, bint even_if_little=*) except -1
-    cdef int grow(self, int n) except -1
     cdef int prepare(self, int n) except -1
     cdef int keep(self, const unsigned char[::1] reached, int n_reached) except -1
     cdef int move_together(self, const unsigned char[::1] reached) except -1
@@ -100,13 +100,6 @@ cdef inline int reserve(Graph g) except -1:
     """Make sure that RESERVE nodes can be appended. Renumbers nodes: read no place before."""
     if g.n_nodes + RESERVE > g.n_capacity:
         g.make_room()
-    return 0
-
-
-cdef inline int reserve_many(Graph g, int n) except -1:
-    """Make sure that n nodes can be appended, without renumbering any."""
-    if g.n_capacity - g.n_nodes < n:
-        g.grow(n)
     return 0
 
 

@@ -105,26 +105,24 @@ cdef class Graph:
                 PyGC_Enable()
         return 0
 
-    cdef int grow(self, int n) except -1:
-        """Take buffers into which n more nodes fit. Every node keeps its number."""
-        cdef int capacity = self.n_capacity, collector
+    cdef int prepare(self, int n) except -1:
+        """Make sure that n nodes can be appended. Renumbers nodes."""
+        cdef int capacity, collector
+        if self.n_capacity - self.n_nodes < n:
+            self.make_room()
+        capacity = self.n_capacity
         while capacity - self.n_nodes < n:
             if capacity > INT_MAX // 2:
                 raise MemoryError(TOO_MANY)
             capacity *= 2
-        collector = PyGC_Disable()  # as in make_room
-        try:
-            self.set_capacity(capacity)
-        finally:
-            if collector:
-                PyGC_Enable()
+        if capacity > self.n_capacity:
+            collector = PyGC_Disable()  # as in make_room
+            try:
+                self.set_capacity(capacity)
+            finally:
+                if collector:
+                    PyGC_Enable()
         return 0
-
-    cdef int prepare(self, int n) except -1:
-        """Make sure that n nodes can be appended, if need be by dropping others. Renumbers nodes."""
-        if self.n_capacity - self.n_nodes < n:
-            self.make_room()
-        return reserve_many(self, n)
 
     def compact(self):
         """Drop the nodes that no live var needs, and give their memory back.

@@ -11,7 +11,7 @@ import numpy as np
 
 from wengert._core.codes cimport INPUT, LANE, PAIR
 from wengert._core.current cimport own_graph
-from wengert._core.derive cimport derive
+from wengert._core.derive cimport derive, first_of, last_of
 from wengert._core.graph cimport Graph, append, check_owner, refuse_graph
 from wengert._core.number cimport demand_number
 from wengert._core.var cimport Var, node_of, wrap
@@ -104,20 +104,6 @@ cdef bint reaches_before(Graph g, int first, int last, unsigned char* reached) n
                 elif arg > 0:
                     return True
     return False
-
-
-cdef inline int first_of(Graph g, list inputs) noexcept:
-    """Inputs are recorded in order, so the first in the list comes first; without inputs, the end of the graph."""
-    return node_of(<Var>inputs[0]) if inputs else g.n_nodes
-
-
-cdef int last_of(list outputs) noexcept:
-    """The last node that an output stands for; 0 if all outputs are constants."""
-    cdef int last = 0
-    for v in outputs:
-        if type(v) is Var:
-            last = max(last, node_of(<Var>v))
-    return last
 
 
 cdef inline bint may_depend_on_others(Graph g, int first, int last) noexcept nogil:

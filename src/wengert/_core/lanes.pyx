@@ -18,6 +18,69 @@ cdef enum:
 
 
 @cython.final
+cdef class PieceRun:
+    """One varying piece of a program, ready to run over lanes once it is told where they are."""
+
+    def __init__(self, Program program, int number):
+        cdef piece_t* piece = &program.pieces[number]
+        cdef int k
+        self.piece = piece
+        self.program = program
+        outputs = [k for k in range(program.n_outputs) if program.output_pieces[k] == number]
+        loads = range(piece.first_load, piece.end_load)
+        self.input_numbers = np.array([program.loads[k].number for k in loads] + [0], np.int32)
+        self.input_slots = np.array([program.loads[k].place for k in loads] + [0], np.int32)
+        self.output_numbers = np.array(outputs + [0], np.int32)
+        self.output_slots = np.array([program.output_places[k] for k in outputs] + [0], np.int32)
+        self.sum_slots = np.array([program.sums[k].number for k in range(piece.first_sum, piece.end_sum)] + [0], np.int32)
+        self.inputs = np.zeros((len(self.input_numbers), 2), np.intp)
+        self.outputs = np.zeros((len(self.output_numbers), 2), np.intp)
+        self.partial_sums = np.empty(0)
+        self.failed = np.empty(0, np.int32)
+        self.lanes.code = program.code + piece.start
+        self.lanes.n_code = piece.stop - piece.start
+        self.lanes.n_slots = program.n_slots
+        self.lanes.n_lanes_per_block = program.n_lanes_per_block
+        self.lanes.single = program.single
+        self.lanes.n_inputs = piece.end_load - piece.first_load
+        self.lanes.inputs = <const stream_t*>&self.inputs[0, 0]
+        self.lanes.input_slots = &self.input_slots[0]
+        self.lanes.n_outputs = <int>len(outputs)
+        self.lanes.outputs = <const stream_t*>&self.outputs[0, 0]
+        self.lanes.output_slots = &self.output_slots[0]
+        self.lanes.n_sums = piece.end_sum - piece.first_sum
+        self.lanes.sum_slots = &self.sum_slots[0]
+
+    cdef int point(self, const double* pool, const Py_ssize_t[:, ::1] inputs, const Py_ssize_t[:, ::1] outputs,
+                   Py_ssize_t n_lanes) except -1:
+        """Say where the lanes are: addresses and strides of all inputs and outputs of the program."""
+        cdef Py_ssize_t n_blocks = count_blocks(self.program, n_lanes), k
+        for k in range(self.lanes.n_inputs):
+            self.inputs[k, 0] = inputs[self.input_numbers[k], 0]
+            self.inputs[k, 1] = inputs[self.input_numbers[k], 1]
+        for k in range(self.lanes.n_outputs):
+            self.outputs[k, 0] = outputs[self.output_numbers[k], 0]
+            self.outputs[k, 1] = outputs[self.output_numbers[k], 1]
+        if self.partial_sums.shape[0] < n_blocks * self.lanes.n_sums:
+            self.partial_sums = np.empty(n_blocks * self.lanes.n_sums)
+        if self.piece.has_guards and self.failed.shape[0] < n_lanes:
+            self.failed = np.empty(n_lanes, np.int32)
+        self.lanes.pool = pool
+        self.lanes.partial_sums = &self.partial_sums[0] if self.partial_sums.shape[0] else NULL
+        self.lanes.failed = &self.failed[0] if self.piece.has_guards and n_lanes else NULL
+        return 0
+
+    cdef void add_up(self, double* pool, Py_ssize_t n_blocks, double* total) noexcept nogil:
+        """Put the sums over all lanes into the pool; a sum over no lanes is zero."""
+        cdef int k
+        if n_blocks and self.lanes.n_sums:
+            vm.combine_sums(self.lanes.partial_sums, n_blocks, self.lanes.n_sums, total)
+        for k in range(self.lanes.n_sums):
+            set_pool(pool, self.program.sums[self.piece.first_sum + k].place, total[k] if n_blocks else 0.0,
+                     self.program.single)
+
+
+@cython.final
 cdef class LanesRun:
     """One run of a program over lanes. Whoever makes it has validated the arrays and keeps them alive.
 
@@ -37,12 +100,8 @@ cdef class LanesRun:
     cdef Program program
     cdef readonly Py_ssize_t n_lanes, n_blocks
     cdef double[::1] pool
-    cdef Py_ssize_t[:, ::1] inputs, outputs  # streams of the piece that runs
-    cdef const Py_ssize_t[:, ::1] all_inputs, all_outputs
-    cdef int[::1] input_slots, output_slots, sum_slots
-    cdef double[:, ::1] partial_sums
-    cdef int[::1] failed  # of each lane
-    cdef lanes_t lanes
+    cdef const Py_ssize_t[:, ::1] inputs, outputs
+    cdef PieceRun piece  # that runs now
     cdef list arrays
     cdef bint stopped  # by an exception in one of the threads
 
@@ -52,9 +111,8 @@ cdef class LanesRun:
         self.program = program
         self.arrays = arrays
         self.n_lanes = n_lanes
-        self.n_blocks = (n_lanes + program.n_lanes_per_block - 1) // program.n_lanes_per_block
-        self.all_inputs, self.all_outputs = inputs, outputs
-        self.failed = None
+        self.n_blocks = count_blocks(program, n_lanes)
+        self.inputs, self.outputs = inputs, outputs
         self.pool = np.empty(program.n_pool + 1)
         for k in range(program.n_pool):
             self.pool[k] = program.pool[k]
@@ -80,7 +138,7 @@ cdef class LanesRun:
         cdef Program program = self.program
         cdef piece_t* piece
         cdef int k, guard
-        cdef Py_ssize_t lane
+        cdef double[::1] total
         result = None
         for k in range(program.n_pieces):
             piece = &program.pieces[k]
@@ -89,105 +147,45 @@ cdef class LanesRun:
                                        program.single)
                 if guard >= 0:
                     return guard
-            elif self.n_lanes:
-                self.prepare(k)
-                try:
+                continue
+            self.piece = PieceRun(program, k)
+            self.piece.point(&self.pool[0], self.inputs, self.outputs, self.n_lanes)
+            self.stopped = False
+            try:
+                if self.n_lanes:
                     spread(self.share, self.n_blocks, float(self.n_lanes) * (piece.stop - piece.start))
-                except BaseException:
-                    self.stopped = True  # also if the interrupt came while this thread waited for the others
-                    raise
-                self.add_up(piece)
-                if piece.has_guards and np.any(np.asarray(self.failed) >= 0):
-                    failed = np.asarray(self.failed)
-                    if result is None:
-                        result = failed
-                    else:
-                        # As unsigned numbers, "none" is the largest.
-                        result = np.minimum(result.view(np.uint32), failed.view(np.uint32)).view(np.int32)
-            else:
-                self.add_nothing(piece)
+            except BaseException:
+                self.stopped = True  # also if the interrupt came while this thread waited for the others
+                raise
+            total = np.empty(self.piece.lanes.n_sums + 1)
+            self.piece.add_up(&self.pool[0], self.n_blocks, &total[0])
+            if piece.has_guards and np.any(np.asarray(self.piece.failed) >= 0):
+                failed = np.asarray(self.piece.failed)
+                # As unsigned numbers, "none" is the largest.
+                result = failed if result is None else np.minimum(
+                    result.view(np.uint32), failed.view(np.uint32)).view(np.int32)
         if result is not None and np.all(result == result[0]):
             return int(result[0])
         return result
-
-    cdef int prepare(self, int number) except -1:
-        """Set up the run of one varying piece."""
-        cdef Program program = self.program
-        cdef piece_t* piece = &program.pieces[number]
-        cdef int n_inputs = piece.end_load - piece.first_load, n_sums = piece.end_sum - piece.first_sum
-        cdef int k, n_outputs = 0
-        self.inputs = np.empty((n_inputs + 1, 2), np.intp)
-        self.input_slots = np.empty(n_inputs + 1, np.int32)
-        for k in range(n_inputs):
-            self.inputs[k, 0] = self.all_inputs[program.loads[piece.first_load + k].number, 0]
-            self.inputs[k, 1] = self.all_inputs[program.loads[piece.first_load + k].number, 1]
-            self.input_slots[k] = program.loads[piece.first_load + k].place
-        self.outputs = np.empty((program.n_outputs + 1, 2), np.intp)
-        self.output_slots = np.empty(program.n_outputs + 1, np.int32)
-        for k in range(program.n_outputs):
-            if program.output_pieces[k] == number:
-                self.outputs[n_outputs, 0], self.outputs[n_outputs, 1] = self.all_outputs[k, 0], self.all_outputs[k, 1]
-                self.output_slots[n_outputs] = program.output_places[k]
-                n_outputs += 1
-        self.sum_slots = np.empty(n_sums + 1, np.int32)
-        for k in range(n_sums):
-            self.sum_slots[k] = program.sums[piece.first_sum + k].number
-        self.partial_sums = np.empty((self.n_blocks if n_sums else 1, max(1, n_sums)))
-        self.lanes.code = program.code + piece.start
-        self.lanes.n_code = piece.stop - piece.start
-        self.lanes.n_slots = program.n_slots
-        self.lanes.n_lanes_per_block = program.n_lanes_per_block
-        self.lanes.single = program.single
-        self.lanes.pool = &self.pool[0]
-        self.lanes.n_inputs, self.lanes.inputs = n_inputs, <const stream_t*>&self.inputs[0, 0]
-        self.lanes.input_slots = &self.input_slots[0]
-        self.lanes.n_outputs, self.lanes.outputs = n_outputs, <const stream_t*>&self.outputs[0, 0]
-        self.lanes.output_slots = &self.output_slots[0]
-        self.lanes.n_sums, self.lanes.sum_slots = n_sums, &self.sum_slots[0]
-        self.lanes.partial_sums = &self.partial_sums[0, 0]
-        self.lanes.failed = NULL
-        if piece.has_guards:
-            self.failed = np.empty(self.n_lanes, np.int32)
-            self.lanes.failed = &self.failed[0]
-        self.stopped = False
-        return 0
 
     def share(self, Py_ssize_t first_block, Py_ssize_t end_block):
         """Run these blocks in this thread."""
         cdef Workspace workspace = Workspace()
         cdef Py_ssize_t block, end
-        cdef Py_ssize_t work = <Py_ssize_t>(self.lanes.n_code + 1) * self.lanes.n_lanes_per_block
-        cdef Py_ssize_t n_at_a_time = max(1, WORK_AT_A_TIME // work)
+        cdef const lanes_t* lanes = &self.piece.lanes
+        cdef Py_ssize_t n_at_a_time = max(1, WORK_AT_A_TIME // ((lanes.n_code + 1) * lanes.n_lanes_per_block))
         try:
-            workspace.provide(workspace_size(&self.lanes))
+            workspace.provide(workspace_size(lanes))
             block = first_block
             while block < end_block and not self.stopped:
                 end = min(block + n_at_a_time, end_block)
                 with nogil:
-                    vm.run_blocks(&self.lanes, block, end, self.n_lanes, workspace.data)
+                    vm.run_blocks(lanes, block, end, self.n_lanes, workspace.data)
                 PyErr_CheckSignals()
                 block = end
         except BaseException:
             self.stopped = True
             raise
-
-    cdef int add_up(self, piece_t* piece) except -1:
-        """Put the sums over all lanes into the pool."""
-        cdef int k, n_sums = piece.end_sum - piece.first_sum
-        cdef double[::1] total
-        if n_sums:
-            total = np.empty(n_sums)
-            vm.combine_sums(self.lanes.partial_sums, self.n_blocks, n_sums, &total[0])
-            for k in range(n_sums):
-                set_pool(&self.pool[0], self.program.sums[piece.first_sum + k].place, total[k], self.program.single)
-        return 0
-
-    cdef int add_nothing(self, piece_t* piece) except -1:
-        """A sum over no lanes is zero."""
-        cdef int k
-        for k in range(piece.first_sum, piece.end_sum):
-            self.pool[self.program.sums[k].place] = 0.0
-        return 0
 
     def uniform_outputs(self):
         """The values of all outputs, an array; arbitrary for those that vary."""

@@ -4,8 +4,10 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define prefetch(address) __builtin_prefetch(address)
+#define prefetch_to_write(address) __builtin_prefetch(address, 1)
 #else
 #define prefetch(address) ((void)(address))
+#define prefetch_to_write(address) ((void)(address))
 #endif
 
 #endif

@@ -1,11 +1,11 @@
 # How does a slope of the table become nodes?
 #
-# An operand is what a node may have as its argument: an earlier node, or a constant.  What these functions give for
-# operands is folded where that cannot change a derivative: constants are computed, the structural zeros and ones that
-# a derivative is full of disappear, and a factor that selects (where(c, 1, 0)) becomes a selection of the other factor,
-# so that the branch not taken is an exact zero.
+# An operand is what a node may have as its argument: an earlier node, or a constant.  These functions append nodes only
+# where they must: constants are computed, the zeros and ones of which derivatives are full disappear.  A factor that
+# selects, where(c, 1, 0), selects the other factor instead, so that the branch not taken is an exact zero.
 #
-# None of them asks for room: the caller has reserved SLOPE_NODES for each slope, and two nodes for any other call.
+# None of them asks for room, which the caller has made: slope_nodes() for a slope, two nodes for a product, for a
+# selection and for a sum over lanes, one for a sum.
 
 from wengert._core.graph cimport Graph
 
@@ -13,10 +13,9 @@ cdef struct operand_t:
     int node  # 0 for a constant
     double number  # its value
 
-cdef int SLOPE_NODES  # most nodes that one slope appends
-
 cdef operand_t argument(Graph g, int node, int k) noexcept nogil
 cdef operand_t slope(Graph g, int node, int k) noexcept nogil
+cdef int slope_nodes(int op, int k) noexcept nogil
 cdef bint is_flat(int op, int k) noexcept nogil
 cdef operand_t sum_of(Graph g, operand_t a, operand_t b) noexcept nogil
 cdef operand_t product_of(Graph g, operand_t slope, operand_t derivative) noexcept nogil

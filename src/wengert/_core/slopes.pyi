@@ -1,7 +1,7 @@
-from typing import Any, final
+from typing import Any
 
-@final
 class Symbol:
+    steps: list[tuple[int, tuple[tuple[int, float], ...]]]
     source: int
     def __init__(self, steps: list[tuple[int, tuple[tuple[int, float], ...]]], source: int) -> None: ...
     def __add__(self, other: Any) -> Symbol: ...
@@ -22,6 +22,4 @@ class Symbol:
     def __eq__(self, other: object) -> Symbol: ...  # type: ignore[override]
     def __ne__(self, other: object) -> Symbol: ...  # type: ignore[override]
 
-def note(
-    steps: list[tuple[int, tuple[tuple[int, float], ...]]], name: str, *operands: Symbol | float
-) -> Symbol: ...
+def note(steps: list[tuple[int, tuple[tuple[int, float], ...]]], name: str, *operands: Symbol | float) -> Symbol: ...

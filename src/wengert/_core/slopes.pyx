@@ -5,7 +5,6 @@ Each slope formula of `ops.py` is called once, at import, with symbols that writ
 a graph is a walk through the recipe.
 """
 
-cimport cython
 from cpython.mem cimport PyMem_Calloc
 from cpython.pycapsule cimport PyCapsule_GetPointer
 
@@ -40,16 +39,13 @@ cdef struct recipe_t:
     int first, last  # its steps are those from first on, before last
     int source  # where the slope itself comes from
     double constant
+    int n_nodes  # most nodes that it appends
 
 
 # ---- reading the table ----
 
-@cython.final
-cdef class Symbol:
+class Symbol:
     """A number in a formula of the table: it notes in its recipe what is done with it."""
-
-    cdef list steps
-    cdef readonly int source
 
     def __init__(self, steps, source):
         self.steps = steps
@@ -132,12 +128,11 @@ cdef tuple recipe_of(object row, object formula):
 
 cdef step_t* steps = NULL
 cdef recipe_t[N_CODES][3] recipes
-SLOPE_NODES = 0
 
 
 cdef int read_table() except -1:
     """Fill the two arrays above."""
-    global steps, SLOPE_NODES
+    global steps
     cdef step_t* step
     cdef recipe_t* recipe
     cdef int k, n_steps = 0
@@ -155,9 +150,9 @@ cdef int read_table() except -1:
             step.op, step.arity = code, len(operands)
             for j, (origin, value) in enumerate(operands):
                 step.source[<int>j], step.constant[<int>j] = origin, value
+            recipe.n_nodes += 2 if step.op == WHERE else 1
             n_steps += 1
         recipe.last = n_steps
-    SLOPE_NODES = 2 * MAX_STEPS  # a where is two nodes
     return 0
 
 
@@ -267,6 +262,11 @@ cdef operand_t argument(Graph g, int node, int k) noexcept nogil:
     if arg:
         return operand(g, arg)
     return constant(g.slope0[node] if k == 0 else g.slope1[node])
+
+
+cdef int slope_nodes(int op, int k) noexcept nogil:
+    """Most nodes that the slope in argument k appends."""
+    return recipes[op][k].n_nodes
 
 
 cdef bint is_flat(int op, int k) noexcept nogil:

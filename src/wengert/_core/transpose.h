@@ -1,129 +1,179 @@
 /* How do rows of an array become blocks of lanes, and back?
  *
- * A row-major array has the numbers of one lane side by side, a slot those of all lanes.  Squares of 8 by 8 (AVX-512)
- * and 4 by 4 doubles, or 8 by 8 floats, are transposed in registers; what is left at the edges goes number by number.
- * Rows need no alignment; slots are aligned. */
+ * A row-major array has the numbers of one lane side by side, a slot those of all lanes.  Tiles of 8 by 8 (AVX-512) or
+ * 4 by 4 doubles, or 8 by 8 floats, are transposed in registers; at the edges masks keep them inside the arrays.  Rows
+ * need no alignment. */
 #ifndef WENGERT_TRANSPOSE_H
 #define WENGERT_TRANSPOSE_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
-/* A square of numbers in memory: each row `stride` bytes after the one before. */
-typedef struct { char *base; ptrdiff_t stride; } square_t;
+/* Numbers in memory: row i is at base + i*stride, or if `rows` says where, at rows[i]. */
+typedef struct { char *base; ptrdiff_t stride; char *const *rows; } grid_t;
 
-static inline square_t square_at(char *base, ptrdiff_t stride) { square_t s = {base, stride}; return s; }
+/* Where n rows are, from this row and byte on. */
+static inline void find_rows(grid_t grid, ptrdiff_t row, ptrdiff_t byte, ptrdiff_t n, char **found) {
+    for (ptrdiff_t i = 0; i < n; i++)
+        found[i] = (grid.rows ? grid.rows[row + i] : grid.base + (row + i) * grid.stride) + byte;
+}
 
-#if defined(__AVX2__)
-static inline void transpose_doubles_4(square_t from, square_t to) {
+/* `columns` columns of `rows` rows become as many columns and rows. */
+static inline void transpose_one_by_one(char *const *from, char *const *to, ptrdiff_t rows, ptrdiff_t columns,
+                                        size_t element) {
+    for (ptrdiff_t i = 0; i < rows; i++)
+        for (ptrdiff_t j = 0; j < columns; j++)
+            memcpy(to[j] + i * (ptrdiff_t)element, from[i] + j * (ptrdiff_t)element, element);
+}
+
+#if defined(__AVX512F__)
+enum { DOUBLES_TILE = 8 };
+
+static inline void transpose_doubles_tile(char *const *from, char *const *to, int rows, int columns) {
+    const __mmask8 inside_from = (__mmask8)((1 << columns) - 1), inside_to = (__mmask8)((1 << rows) - 1);
+    __m512d r[8], t[8];
+    for (int i = 0; i < 8; i++)
+        r[i] = i < rows ? _mm512_maskz_loadu_pd(inside_from, from[i]) : _mm512_setzero_pd();
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = _mm512_unpacklo_pd(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_pd(r[i], r[i + 1]);
+    }
+    /* Now t[2a + p] has the columns p, p + 2, ... of two rows; what is left is to transpose 4 by 4 pairs, twice. */
+    for (int i = 0; i < 8; i += 4) {
+        for (int p = 0; p < 2; p++) {
+            r[i + p] = _mm512_shuffle_f64x2(t[i + p], t[i + p + 2], 0x88);
+            r[i + p + 2] = _mm512_shuffle_f64x2(t[i + p], t[i + p + 2], 0xdd);
+        }
+    }
+    for (int i = 0; i < 4; i++) {
+        t[i] = _mm512_shuffle_f64x2(r[i], r[i + 4], 0x88);
+        t[i + 4] = _mm512_shuffle_f64x2(r[i], r[i + 4], 0xdd);
+    }
+    for (int i = 0; i < 8; i++)
+        if (i < columns) _mm512_mask_storeu_pd(to[i], inside_to, t[i]);
+}
+#elif defined(__AVX2__)
+enum { DOUBLES_TILE = 4 };
+
+/* All ones in the first n of 4 doubles. */
+static inline __m256i first_doubles(int n) {
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+
+static inline void transpose_doubles_tile(char *const *from, char *const *to, int rows, int columns) {
     __m256d r[4], t[4];
-    for (int i = 0; i < 4; i++) r[i] = _mm256_loadu_pd((const double *)(from.base + i * from.stride));
+    for (int i = 0; i < 4; i++) {
+        const double *row = i < rows ? (const double *)from[i] : NULL;
+        if (i >= rows)
+            r[i] = _mm256_setzero_pd();
+        else
+            r[i] = columns == 4 ? _mm256_loadu_pd(row) : _mm256_maskload_pd(row, first_doubles(columns));
+    }
     for (int i = 0; i < 4; i += 2) {
         t[i] = _mm256_unpacklo_pd(r[i], r[i + 1]);
         t[i + 1] = _mm256_unpackhi_pd(r[i], r[i + 1]);
     }
     for (int i = 0; i < 2; i++) {
-        _mm256_storeu_pd((double *)(to.base + i * to.stride), _mm256_permute2f128_pd(t[i], t[i + 2], 0x20));
-        _mm256_storeu_pd((double *)(to.base + (i + 2) * to.stride), _mm256_permute2f128_pd(t[i], t[i + 2], 0x31));
+        r[i] = _mm256_permute2f128_pd(t[i], t[i + 2], 0x20);
+        r[i + 2] = _mm256_permute2f128_pd(t[i], t[i + 2], 0x31);
+    }
+    for (int i = 0; i < 4; i++) {
+        double *row = i < columns ? (double *)to[i] : NULL;
+        if (i >= columns) continue;
+        if (rows == 4)
+            _mm256_storeu_pd(row, r[i]);
+        else
+            _mm256_maskstore_pd(row, first_doubles(rows), r[i]);
     }
 }
+#endif
 
-static inline void transpose_floats_8(square_t from, square_t to) {
+#if defined(__AVX2__)
+enum { FLOATS_TILE = 8 };
+
+/* All ones in the first n of 8 floats. */
+static inline __m256i first_floats(int n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+static inline void transpose_floats_tile(char *const *from, char *const *to, int rows, int columns) {
     __m256 r[8], t[8];
-    for (int i = 0; i < 4; i++) {
-        /* Halves of rows i and i + 4 in one register: the last exchange is done while loading. */
-        const float *upper = (const float *)(from.base + i * from.stride);
-        const float *lower = (const float *)(from.base + (i + 4) * from.stride);
-        r[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(upper)), _mm_loadu_ps(lower), 1);
-        r[i + 4] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(upper + 4)), _mm_loadu_ps(lower + 4), 1);
+    for (int i = 0; i < 8; i++) {
+        const float *row = i < rows ? (const float *)from[i] : NULL;
+        if (i >= rows)
+            r[i] = _mm256_setzero_ps();
+        else
+            r[i] = columns == 8 ? _mm256_loadu_ps(row) : _mm256_maskload_ps(row, first_floats(columns));
     }
     for (int i = 0; i < 8; i += 2) {
         t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
         t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
     }
+    /* Now t[i] and t[i + 2] have pairs of the columns i and i + 4, of which fours are made. */
     for (int i = 0; i < 8; i += 4) {
-        for (int j = 0; j < 2; j++) {
-            __m256d even = _mm256_castps_pd(t[i + j]), odd = _mm256_castps_pd(t[i + j + 2]);
-            char *row = to.base + (i + 2 * j) * to.stride;
-            _mm256_storeu_ps((float *)row, _mm256_castpd_ps(_mm256_unpacklo_pd(even, odd)));
-            _mm256_storeu_ps((float *)(row + to.stride), _mm256_castpd_ps(_mm256_unpackhi_pd(even, odd)));
-        }
-    }
-}
-#endif
-
-#if defined(__AVX512F__)
-static inline void transpose_doubles_8(square_t from, square_t to) {
-    __m512d r[8], t[8];
-    for (int i = 0; i < 8; i++) r[i] = _mm512_loadu_pd((const double *)(from.base + i * from.stride));
-    for (int i = 0; i < 8; i += 2) {
-        t[i] = _mm512_unpacklo_pd(r[i], r[i + 1]);
-        t[i + 1] = _mm512_unpackhi_pd(r[i], r[i + 1]);
-    }
-    /* Then pairs of doubles: 0 2 | 1 3 of rows two apart, and once more of rows four apart. */
-    for (int i = 0; i < 8; i += 4) {
-        for (int j = 0; j < 2; j++) {
-            r[i + j] = _mm512_shuffle_f64x2(t[i + j], t[i + j + 2], 0x88);
-            r[i + j + 2] = _mm512_shuffle_f64x2(t[i + j], t[i + j + 2], 0xdd);
+        for (int p = 0; p < 2; p++) {
+            __m256d low = _mm256_castps_pd(t[i + p]), high = _mm256_castps_pd(t[i + p + 2]);
+            r[i + 2 * p] = _mm256_castpd_ps(_mm256_unpacklo_pd(low, high));
+            r[i + 2 * p + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low, high));
         }
     }
     for (int i = 0; i < 4; i++) {
-        _mm512_storeu_pd((double *)(to.base + i * to.stride), _mm512_shuffle_f64x2(r[i], r[i + 4], 0x88));
-        _mm512_storeu_pd((double *)(to.base + (i + 4) * to.stride), _mm512_shuffle_f64x2(r[i], r[i + 4], 0xdd));
+        t[i] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x20);
+        t[i + 4] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x31);
+    }
+    for (int i = 0; i < 8; i++) {
+        float *row = i < columns ? (float *)to[i] : NULL;
+        if (i >= columns) continue;
+        if (rows == 8)
+            _mm256_storeu_ps(row, t[i]);
+        else
+            _mm256_maskstore_ps(row, first_floats(rows), t[i]);
     }
 }
-#elif defined(__AVX2__)
-static inline void transpose_doubles_8(square_t from, square_t to) {
-    for (int i = 0; i < 8; i += 4)
-        for (int j = 0; j < 8; j += 4)
-            transpose_doubles_4(square_at(from.base + i * from.stride + j * 8, from.stride),
-                                square_at(to.base + j * to.stride + i * 8, to.stride));
+
+#else
+enum { DOUBLES_TILE = 8, FLOATS_TILE = 8 };
+
+static inline void transpose_doubles_tile(char *const *from, char *const *to, int rows, int columns) {
+    transpose_one_by_one(from, to, rows, columns, 8);
+}
+
+static inline void transpose_floats_tile(char *const *from, char *const *to, int rows, int columns) {
+    transpose_one_by_one(from, to, rows, columns, 4);
 }
 #endif
 
-/* n rows of m numbers of `size` bytes, one by one. */
-static inline void transpose_rest(square_t from, square_t to, ptrdiff_t n, ptrdiff_t m, ptrdiff_t size) {
-    for (ptrdiff_t i = 0; i < n; i++)
-        for (ptrdiff_t j = 0; j < m; j++)
-            memcpy(to.base + j * to.stride + i * size, from.base + i * from.stride + j * size, (size_t)size);
-}
-
-static void transpose_doubles(square_t from, square_t to, ptrdiff_t n, ptrdiff_t m) {
-    ptrdiff_t i = 0;
-#if defined(__AVX2__)
-    for (; i + 8 <= n; i += 8) {
-        char *row = from.base + i * from.stride, *column = to.base + i * 8;
-        ptrdiff_t j = 0;
-        for (; j + 8 <= m; j += 8)
-            transpose_doubles_8(square_at(row + j * 8, from.stride), square_at(column + j * to.stride, to.stride));
-        for (; j + 4 <= m; j += 4)
-            for (ptrdiff_t k = 0; k < 8; k += 4)
-                transpose_doubles_4(square_at(row + k * from.stride + j * 8, from.stride),
-                                    square_at(column + j * to.stride + k * 8, to.stride));
-        transpose_rest(square_at(row + j * 8, from.stride), square_at(column + j * to.stride, to.stride), 8, m - j, 8);
+#define TRANSPOSE(name, element, tile, transpose_tile) \
+    static inline void name(grid_t from, grid_t to, ptrdiff_t rows, ptrdiff_t columns) { \
+        char *source[tile], *target[tile]; \
+        for (ptrdiff_t i = 0; i < rows; i += tile) { \
+            const ptrdiff_t m = rows - i < tile ? rows - i : tile; \
+            for (ptrdiff_t j = 0; j < columns; j += tile) { \
+                const ptrdiff_t n = columns - j < tile ? columns - j : tile; \
+                if (m == tile && n == tile) { \
+                    find_rows(from, i, j * element, tile, source); \
+                    find_rows(to, j, i * element, tile, target); \
+                    transpose_tile(source, target, tile, tile); \
+                } else { \
+                    find_rows(from, i, j * element, m, source); \
+                    find_rows(to, j, i * element, n, target); \
+                    if (m == tile) \
+                        transpose_tile(source, target, tile, (int)n); \
+                    else if (n == tile) \
+                        transpose_tile(source, target, (int)m, tile); \
+                    else \
+                        transpose_one_by_one(source, target, m, n, element); \
+                } \
+            } \
+        } \
     }
-#endif
-    transpose_rest(square_at(from.base + i * from.stride, from.stride), square_at(to.base + i * 8, to.stride), n - i, m,
-                   8);
-}
-
-static void transpose_floats(square_t from, square_t to, ptrdiff_t n, ptrdiff_t m) {
-    ptrdiff_t i = 0;
-#if defined(__AVX2__)
-    for (; i + 8 <= n; i += 8) {
-        char *row = from.base + i * from.stride, *column = to.base + i * 4;
-        ptrdiff_t j = 0;
-        for (; j + 8 <= m; j += 8)
-            transpose_floats_8(square_at(row + j * 4, from.stride), square_at(column + j * to.stride, to.stride));
-        transpose_rest(square_at(row + j * 4, from.stride), square_at(column + j * to.stride, to.stride), 8, m - j, 4);
-    }
-#endif
-    transpose_rest(square_at(from.base + i * from.stride, from.stride), square_at(to.base + i * 4, to.stride), n - i, m,
-                   4);
-}
+TRANSPOSE(transpose_doubles, 8, DOUBLES_TILE, transpose_doubles_tile)
+TRANSPOSE(transpose_floats, 4, FLOATS_TILE, transpose_floats_tile)
+#undef TRANSPOSE
 
 #endif

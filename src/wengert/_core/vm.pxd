@@ -1,7 +1,7 @@
 # What do programs and their callers need of the virtual machine?
 #
-# The structs and their contract stand in vm.h.  All functions trust what they get: it was validated when the program was
-# compiled and when the arrays came in.
+# The structs and their contract stand in vm.h.  All functions trust what they get: it was validated when the program
+# was compiled and when the arrays came in.
 
 cdef extern from "vm.h" nogil:
     ctypedef struct instr_t:

@@ -97,7 +97,7 @@ def run_lanes(str build, code, int n_slots, int lanes_per_block, const double[::
     cdef Py_ssize_t n_blocks = (n_lanes + lanes_per_block - 1) // lanes_per_block
     cdef char[::1] instructions = np.ascontiguousarray(code, INSTRUCTION).view(np.int8)
     cdef int[::1] slots = np.array([slot for slot, _array in [*inputs, *outputs]], np.int32)
-    cdef Py_ssize_t[:, ::1] streams = np.array([(a.__array_interface__["data"][0], *a.strides) for a in arrays], np.intp)
+    cdef Py_ssize_t[:, ::1] streams = np.array([(a.ctypes.data, *a.strides) for a in arrays], np.intp)
     cdef int[::1] summed = np.array([*sum_slots, 0], np.int32)
     cdef double[:, ::1] partial = np.empty((n_blocks, len(sum_slots) + 1))
     cdef double[::1] total = np.empty(len(sum_slots) + 1)
@@ -121,9 +121,9 @@ def run_lanes(str build, code, int n_slots, int lanes_per_block, const double[::
     run.failed = NULL if failed is None else &failures[0]
     cdef Workspace workspace = Workspace()
     workspace.provide(workspace_size(&run))
-    cdef Py_ssize_t k
+    cdef Py_ssize_t _k
     with nogil:
-        for k in range(repeat):
+        for _k in range(repeat):
             m.run_blocks(&run, 0, n_blocks, n_lanes, workspace.data)
     m.combine_sums(run.partial_sums, n_blocks, run.n_sums, &total[0])
     return np.asarray(total)[: run.n_sums]

@@ -57,22 +57,29 @@ static inline double vatan(double x) {
     return copysign(atan_quotient(n, d).hi, x);
 }
 
+/* yes where the condition holds, else no.  By masks: of a choice between constants gcc makes a branch, evaluates what
+ * follows for each, and then does not vectorise. */
+static inline double choose(int condition, double yes, double no) {
+    uint64_t mask = 0 - (uint64_t)condition;
+    return double_of((bits_of(yes) & mask) | (bits_of(no) & ~mask));
+}
+
 /* The angle of the point (x, y), with the sign of y. */
 static inline double vatan2(double y, double x) {
     double n = fabs(y), d = fabs(x);
     int left = bits_of(x) >> 63 != 0; /* -0 is on the left */
-    int both_infinite = (n == INFINITY) & (d == INFINITY);
-    n = both_infinite ? 1.0 : n;
-    d = both_infinite ? 1.0 : d;
-    double ratio = n == 0.0 ? 0.0 : n / d;
-    double scale = (n > 0x1p500) | (d > 0x1p500) ? 0x1p-500 : (n < 0x1p-500) | (d < 0x1p-500) ? 0x1p500 : 1.0;
-    dd a = {n * scale, 0.0}, b = {d * scale, 0.0}, right = atan_quotient(a, b);
-    double angle = left ? dd_add(VMATH_PI, dd_neg(right)).hi : right.hi;
+    int both_infinite = (n == HUGE_VAL) & (d == HUGE_VAL);
+    n = choose(both_infinite, 1.0, n);
+    d = choose(both_infinite, 1.0, d);
+    double ratio = choose(n == 0.0, 0.0, n / d);
+    double scale = choose((n < 0x1p-500) | (d < 0x1p-500), 0x1p500, 1.0);
+    scale = choose((n > 0x1p500) | (d > 0x1p500), 0x1p-500, scale);
+    dd a = {n * scale, 0.0}, b = {d * scale, 0.0}, right_angle = atan_quotient(a, b);
+    double angle = choose(left, dd_add(VMATH_PI, dd_neg(right_angle)).hi, right_angle.hi);
     /* Beyond 2^60 the angle is that of an axis to the last bit, or, just above the right axis, the ratio itself. */
-    double on_axis = left ? VMATH_PI.hi : ratio;
-    angle = ratio < 0x1p-60 ? on_axis : angle;
-    angle = ratio > 0x1p60 ? 0.5 * VMATH_PI.hi : angle;
-    return (x != x) | (y != y) ? x + y : copysign(angle, y);
+    angle = choose(ratio < 0x1p-60, choose(left, VMATH_PI.hi, ratio), angle);
+    angle = choose(ratio > 0x1p60, 0.5 * VMATH_PI.hi, angle);
+    return choose((x != x) | (y != y), x + y, copysign(angle, y));
 }
 
 /* sqrt(1 - x^2), without cancellation; NaN beyond 1. */

@@ -1,0 +1,113 @@
+"""Who takes part, and in which form does each want a problem's function?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from wengert.benchmarks.workloads.problem import Arrays, Problem
+
+OUTSIDE = "outside its idiom"
+"""How reasons begin that nobody needs to read below the table."""
+
+
+class NotDoneError(Exception):
+    """A peer that does not take part in a problem says why; the table shows a blank."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One column of the table.
+
+    Attributes
+    ----------
+    name, title : str
+        For the command line, and for the table.
+    module : str
+        The module of this package that holds its ways to do each task: a function ``task(f, *data)`` returns a pair:
+        a function of no arguments, which is what the clock sees, and one that turns what it returns into arrays.
+    form : str
+        Attribute of a problem that this peer takes: "scalar", "arrays" or "by_hand".
+    package : str
+        What must be installed; its version is reported.
+    threads : int
+        How many cores it may use.
+    only : tuple of str
+        Problems in which it takes part; all if empty.
+    leaves_out : tuple of (str, str)
+        Problems in which it does not take part, and why.
+    """
+
+    name: str
+    title: str
+    module: str
+    form: str
+    package: str
+    threads: int = 1
+    only: tuple[str, ...] = ()
+    leaves_out: tuple[tuple[str, str], ...] = ()
+
+
+UNROLLED = "a loop unrolled into so many operations takes minutes to compile"
+
+PEERS: dict[str, Peer] = {
+    peer.name: peer
+    for peer in (
+        Peer("wengert", "wengert", "with_wengert", "scalar", "wengert"),
+        Peer(
+            "wengert_2_threads", "wengert, 2 threads", "with_wengert", "scalar", "wengert", 2, only=("rosenbrock_10",)
+        ),
+        Peer("gcc", "C by gcc", "with_gcc", "scalar", ""),
+        Peer("numpy", "NumPy by hand", "with_numpy", "by_hand", "numpy"),
+        Peer("casadi", "CasADi", "with_casadi", "scalar", "casadi"),
+        Peer(
+            "jax",
+            "JAX, same code",
+            "with_jax",
+            "scalar",
+            "jax",
+            leaves_out=(("asian_basket", UNROLLED), ("lotka_volterra", UNROLLED)),
+        ),
+        Peer("jax_arrays", "JAX, arrays", "with_jax", "arrays", "jax"),
+        Peer("torch", "PyTorch", "with_torch", "arrays", "torch"),
+        Peer("autograd", "autograd", "with_autograd", "arrays", "autograd"),
+        Peer("micrograd", "micrograd", "with_micrograd", "scalar", "micrograd"),
+    )
+}
+
+
+def bound(problem: Problem, form: str, module: Any) -> Callable[..., Any]:
+    """The problem's function in one form, over the functions of one peer; a new one at each call, known to no cache."""
+    function = getattr(problem, form)
+    if function is None:
+        raise NotDoneError(f"{OUTSIDE}: the problem has no form {form!r}")
+    if form == "by_hand":
+        return lambda *data: function(*data)
+    if form == "scalar" and problem.task == "total_gradient":
+        return lambda p, *data: function(p, *data, module.FUNCTIONS, module.sum_rows)
+    return lambda x, *data: function(x, *data, module.FUNCTIONS)
+
+
+def check_takes_part(peer: Peer, problem: Problem) -> None:
+    """Raise NotDoneError if it does not."""
+    if peer.only and problem.name not in peer.only:
+        raise NotDoneError(f"{OUTSIDE}: measured elsewhere")
+    if problem.name in dict(peer.leaves_out):
+        raise NotDoneError(dict(peer.leaves_out)[problem.name])
+
+
+def solve(peer: Peer, problem: Problem, module: Any, data: Arrays) -> tuple[Callable[[], Any], Callable[[Any], Arrays]]:
+    """What the clock sees, and how to read its result.
+
+    Raises
+    ------
+    NotDoneError
+        If this peer does not take part.
+    """
+    check_takes_part(peer, problem)
+    task = getattr(module, problem.task, None)
+    if task is None:
+        raise NotDoneError(f"{OUTSIDE}: it has no way to do the task {problem.task!r}")
+    solution: tuple[Callable[[], Any], Callable[[Any], Arrays]] = task(bound(problem, peer.form, module), *data)
+    return solution
