@@ -7,7 +7,7 @@ to `resolve`, in Python.
 
 cimport cython
 cimport numpy as cnp
-from cpython.float cimport PyFloat_AS_DOUBLE
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_Check
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from libc.string cimport memcpy
 
@@ -128,7 +128,7 @@ cdef class QuickCall(Quick):
             parameter = &self.parameters[k]
             arg = args[k]
             if not parameter.is_array:
-                if type(arg) is not float:
+                if not PyFloat_Check(arg):
                     return False
                 if place[0] >= 0:
                     set_pool(pool, place[0], PyFloat_AS_DOUBLE(arg), single)
