@@ -263,6 +263,8 @@ class Compiled(Caller):
         assert self.mapped is not None
         axes = out_axes_of(self.mapped.out_axes, form.nest([0.0] * len(form.leaves())))
         results = Results(form, axes, n_lanes, self.dtype)
+        if out is not None:
+            results.aim(out, arguments.leaves)
         pending: list[tuple[Path, Any]] = [(entry.first, None)]  # None for all lanes
         while pending:
             path, which = pending.pop()

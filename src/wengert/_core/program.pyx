@@ -23,10 +23,10 @@ KERNELS = np.zeros(GUARD + 1, np.uint8)  # of each op: how many kinds of operand
 for code, arity in ARITY.items():
     KERNELS[code] = (1 << arity) - 1
 KERNELS[GUARD] = 2
-# Blocks are as wide as a quarter MiB of slots allows, which fits into the second-level cache beside the rows that come
-# and go: an instruction costs some 2.5 ns beside its lanes. More than 256 lanes gain nothing.
-WIDTHS = (256, 128, 64)
-SLOT_BYTES = 1 << 18
+# The width of a block, by the bytes that its slots take at that width. An instruction costs some 2.5 ns beside its lanes,
+# so wide blocks are good, as long as the slots fit into the second-level cache beside the rows that come and go;
+# with many inputs, wider blocks are also slower to transpose.
+WIDTHS = ((256, 1 << 16), (128, 1 << 18), (64, 1 << 18))
 NARROWEST = 32
 
 
@@ -83,7 +83,7 @@ cdef class Program:
         self.n_outputs = <int>self.output_places.shape[0]
         bytes_per_lane = (4 if self.single else 8) * self.n_slots
         self.n_lanes_per_block = next(
-            (width for width in WIDTHS if width * bytes_per_lane <= SLOT_BYTES), NARROWEST
+            (width for width, n_bytes in WIDTHS if width * bytes_per_lane <= n_bytes), NARROWEST
         )
         self.n_instructions_ = len(self.code_array)
         self.check()
