@@ -104,7 +104,8 @@ class Results:
                 leaf[...] = values[first:end].reshape(form.shape)
             else:
                 for k in np.flatnonzero(uniform):
-                    leaf[(slice(None), *np.unravel_index(k, form.shape))] = values[first + k]
+                    where: Any = (slice(None), *np.unravel_index(k, form.shape))
+                    leaf[where] = values[first + k]
 
     def put(self, elements: Sequence[float], lane: int) -> None:
         """Fill in one lane."""
