@@ -1,4 +1,4 @@
-"""What might anybody write? Random functions of numbers, straight and with branches and loops, for the tests to compile.
+"""What might anybody write? Random functions of numbers, straight and with branches and loops, to compile.
 
 A function is a list of statements over a growing list of values; `run` interprets it on floats or vars alike.
 """

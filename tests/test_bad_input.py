@@ -112,7 +112,12 @@ def test_exceptions_while_recording(error, where):
         del kept
     assert c.cache_info().currsize == 0
     fails.clear()
-    wanted = {"mapped": X * np.exp(X), "lanes": np.sum(X * np.exp(X)), "derivative": 2 * math.e, "within another": 2 * math.e}
+    wanted = {
+        "mapped": X * np.exp(X),
+        "lanes": np.sum(X * np.exp(X)),
+        "derivative": 2 * math.e,
+        "within another": 2 * math.e,
+    }
     np.testing.assert_allclose(c(argument), wanted.get(where, math.e), rtol=1e-14)
     wg.current_graph().compact()
     assert len(wg.current_graph()) <= size
@@ -161,7 +166,7 @@ def test_an_interrupt_of_a_long_batch(threads):
     seconds = 10 * (time.perf_counter() - started)
     timer = threading.Timer(min(0.1, seconds / 4), signal.raise_signal, [signal.SIGINT])
     try:
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt):  # noqa: PT012  (the signal must come inside)
             timer.start()
             for _ in range(1000):
                 c(x)
@@ -320,7 +325,11 @@ def test_out_that_does_not_fit(out, error, words):
 
 def test_out_of_a_map_that_does_not_fit():
     c = wg.compile(wg.vmap(lambda x: x * 2.0))
-    for out, error in ((np.empty(4), wg.ShapeError), (np.empty(3, np.float32), wg.TracingError), ([1.0], wg.TracingError)):
+    for out, error in (
+        (np.empty(4), wg.ShapeError),
+        (np.empty(3, np.float32), wg.TracingError),
+        ([1.0], wg.TracingError),
+    ):
         with pytest.raises(error):
             c(X, out=out)
     target = np.broadcast_to(np.zeros(1), (3,))

@@ -227,7 +227,9 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.longdouble, np.int64, np.int8, np.uint16, bool])
+@pytest.mark.parametrize(
+    "dtype", [np.float64, np.float32, np.float16, np.longdouble, np.int64, np.int8, np.uint16, bool]
+)
 def test_layouts_and_dtypes(layout, dtype):
     x = LAYOUTS[layout]((np.arange(12) * 7 % 5).reshape(3, 4).astype(dtype))
     weights = np.arange(1.0, 13.0).reshape(3, 4)
@@ -399,7 +401,12 @@ def test_pickles_and_copies():
         c(2.0)
         again = pickle.loads(pickle.dumps(c))
         assert again(3.0) == c(3.0)
-        assert (again.dtype, again.threads, again.max_paths, again.maxsize) == (c.dtype, c.threads, c.max_paths, c.maxsize)
+        assert (again.dtype, again.threads, again.max_paths, again.maxsize) == (
+            c.dtype,
+            c.threads,
+            c.max_paths,
+            c.maxsize,
+        )
         assert copy.copy(c) is copy.deepcopy(c) is c
     assert pickle.loads(pickle.dumps(decorated)) is decorated
     mapped = wg.compile(wg.vmap(affine))
@@ -450,7 +457,9 @@ def test_other_precisions_do_not_exist(dtype):
         wg.compile(affine, dtype=dtype)
 
 
-@pytest.mark.parametrize("options", [{"threads": 0}, {"threads": 1.5}, {"max_paths": 0}, {"maxsize": 0}, {"maxsize": "3"}])
+@pytest.mark.parametrize(
+    "options", [{"threads": 0}, {"threads": 1.5}, {"max_paths": 0}, {"maxsize": 0}, {"maxsize": "3"}]
+)
 def test_options_that_make_no_sense(options):
     with pytest.raises(wg.TracingError, match="at least 1"):
         wg.compile(affine, **options)

@@ -12,7 +12,6 @@ from random_programs import bits, branching, eager, numbers, run
 
 import wengert as wg
 
-
 # ---- whatever Python has ----
 
 
@@ -61,7 +60,7 @@ def chained(x):
 
 
 def either(x):
-    return 1.0 * x if (x < -1.0 or x > 1.0) and not x == 3.0 else -x
+    return 1.0 * x if (x < -1.0 or x > 1.0) and x != 3.0 else -x
 
 
 def middle_of_three(x):
@@ -82,7 +81,18 @@ def raises_for_some(x):
     return x * 2.0
 
 
-FUNCTIONS = [halvings, bisection, ackermann_like, first_above, clipped, chained, either, middle_of_three, truthy, in_a_list]
+FUNCTIONS = [
+    halvings,
+    bisection,
+    ackermann_like,
+    first_above,
+    clipped,
+    chained,
+    either,
+    middle_of_three,
+    truthy,
+    in_a_list,
+]
 POINTS = [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 3.0, 7.5, -2.5, 100.0, 1e-3, 2.25]
 
 

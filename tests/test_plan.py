@@ -56,7 +56,7 @@ IDENTITIES = {  # of what is simplified, or must not be
     "x * -1": lambda x, y: x * -1.0,
     "x - x": lambda x, y: x - x,
     "x / x": lambda x, y: x / x,
-    "-(-x)": lambda x, y: -(-x),
+    "-(-x)": lambda x, y: -(-x),  # noqa: B002
     "x - (-y)": lambda x, y: x - (-y),
     "x + (-y)": lambda x, y: x + (-y),
     "(-x) + y": lambda x, y: -x + y,
@@ -104,7 +104,7 @@ COUNTS = {  # of instructions
     "the same twice": (lambda x, y: wg.exp(x * y) + wg.exp(y * x), 3),
     "not needed": (lambda x, y: (wg.sin(x), x + y)[1], 1),
     "not needed, of a gradient": (wg.grad(lambda x, y: wg.exp(y) + 3.0 * x), 0),
-    "identities": (lambda x, y: -(-(x + -0.0)) * 1.0 - 0.0, 0),
+    "identities": (lambda x, y: -(-(x + -0.0)) * 1.0 - 0.0, 0),  # noqa: B002
     "multiply and add": (lambda x, y: x * y + 1.0, 1),
     "two outputs that share": (lambda x, y: (wg.exp(x), wg.exp(x) * y), 2),
     "square": (lambda x, y: x**2 + y * y, 2),
@@ -189,7 +189,9 @@ def test_the_listing_names_the_lines():
     program = wg.compile(branchy).program(np.array([1.0, 2.0]))
     first_line = inspect.getsourcelines(branchy)[1]
     listing = str(program)
-    assert f"branchy, line {first_line + 3} of {__file__}" in next(line for line in listing.splitlines() if "exp" in line)
+    assert f"branchy, line {first_line + 3} of {__file__}" in next(
+        line for line in listing.splitlines() if "exp" in line
+    )
     assert f"line {first_line + 2}" in next(line for line in listing.splitlines() if "guard" in line)
     assert listing.startswith(f"program of {program.n_instructions} instructions, 2 inputs, 3 outputs\nonce:")
     assert repr(program) == f"<Program of {program.n_instructions} instructions, 0 slots, 2 inputs, 3 outputs>"

@@ -333,13 +333,7 @@ def test_sums(name):
     assert c.cache_info().misses == 1
 
 
-# Its adjoint must reach what is uniform once per lane.
-UNIFORM_TERM = pytest.param(
-    "of uniform terms", marks=pytest.mark.xfail(reason="LANE_SUM of a uniform node hands its adjoint on once, not n times")
-)
-
-
-@pytest.mark.parametrize("name", [UNIFORM_TERM if name == "of uniform terms" else name for name in SUMS])
+@pytest.mark.parametrize("name", SUMS)
 def test_derivatives_of_sums(name):
     f, by_numpy = SUMS[name]
     x, h = np.linspace(-1.0, 3.0, 9), 1e-6

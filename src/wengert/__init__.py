@@ -18,7 +18,7 @@ from wengert._core.graph import Graph
 from wengert._core.program import Program
 from wengert._core.var import Var
 from wengert.check import check_grad
-from wengert.compiled import Compiled, TooManyPathsWarning, compile
+from wengert.compiled import Compiled, TooManyPathsWarning, compile  # noqa: A004
 from wengert.derivatives import hessian, hvp, jacobian, jvp, vjp
 from wengert.errors import NonFiniteError, ProgramFormatError, ShapeError, TracingError, WengertError
 from wengert.mapped import vmap

@@ -16,21 +16,20 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import optree
 
 from wengert import threads as pool
 from wengert._core.call import Caller
 from wengert._core.lanes import LanesRun
 from wengert._core.program import Program
 from wengert._core.recording import is_recording
-from wengert.eager import evaluate
 from wengert.directions import columns, directions
+from wengert.eager import evaluate
 from wengert.errors import TracingError
 from wengert.mapped import Mapped, out_axes_of
 from wengert.paths import Entry, Path
 from wengert.recorder import Recorded, gather, record
 from wengert.results import Results
-from wengert.signatures import NOT_MAPPED, Arguments, has_vars, taken_apart
+from wengert.signatures import NOT_MAPPED, Arguments, flat, has_vars, taken_apart
 
 MAX_PATHS = 64
 """Paths of one signature before calls fall back to eager evaluation: each costs a recording of some milliseconds."""
@@ -50,7 +49,7 @@ class CacheInfo(NamedTuple):
     paths: int
 
 
-def compile(
+def compile(  # noqa: A001  (it is called what it does, as re.compile is)
     f: Callable[..., Any],
     *,
     dtype: Any = None,
@@ -71,8 +70,8 @@ def compile(
     threads : int, optional
         On how many threads it runs over lanes; see `set_num_threads` for the default.
     max_paths : int, default 64
-        How many ways through the branches of `f` are kept for each signature. On any other, `f` is called as it is, with
-        a `TooManyPathsWarning`.
+        How many ways through the branches of `f` are kept for each signature. On any other, `f` is called as it is,
+        with a `TooManyPathsWarning`.
     maxsize : int, default 128
         How many signatures are kept, the latest used.
 
@@ -129,6 +128,8 @@ class Compiled(Caller):
         for name, number in (("max_paths", max_paths), ("maxsize", maxsize)):
             if not isinstance(number, int) or number < 1:
                 raise TracingError(f"{name} must be an int of at least 1, got {number!r}")
+        self.__wrapped__: Callable[..., Any]
+        self.__qualname__: str
         functools.update_wrapper(self, f, updated=())  # attributes of a callable object are its own
         self.mapped = f if isinstance(f, Mapped) else None
         self.function = f.function if isinstance(f, Mapped) else f
@@ -159,10 +160,13 @@ class Compiled(Caller):
         return self.once(entry, arguments, out)
 
     def by_columns(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Compiled, tuple[Any, ...]] | None:
-        """If this is a Jacobian of so many inputs that its columns should be lanes: their function and its arguments."""
-        f, position = getattr(self.function, "columns_of", (None, None))
-        eye = None if f is None or self.mapped is not None else directions(args, kwargs, position)
-        if eye is None or is_recording():
+        """If this is a Jacobian of so many inputs that its columns should be lanes: these and their arguments."""
+        whole: Any = getattr(self.function, "columns_of", None)
+        if whole is None or self.mapped is not None or is_recording():
+            return None
+        f, position = whole
+        eye = directions(args, kwargs, position)
+        if eye is None:
             return None
         with self.lock:
             if len(args) not in self.columns:
@@ -175,7 +179,7 @@ class Compiled(Caller):
         in_axes = NOT_MAPPED if self.mapped is None else self.mapped.in_axes
         if is_recording():
             return None
-        if has_vars(optree.tree_leaves((args, kwargs), none_is_leaf=True)):
+        if has_vars(flat((args, kwargs))[0]):
             return None
         return taken_apart(args, kwargs, in_axes)
 
@@ -265,6 +269,8 @@ class Compiled(Caller):
         assert self.mapped is not None
         axes = out_axes_of(self.mapped.out_axes, form.nest([0.0] * len(form.leaves())))
         results = Results(form, axes, n_lanes, self.dtype)
+        if out is not None:
+            results.aim(out, arguments.leaves)
         pending: list[tuple[Path, Any]] = [(entry.first, None)]  # None for all lanes
         while pending:
             path, which = pending.pop()
@@ -339,7 +345,9 @@ class Compiled(Caller):
         path: Path | None = entry.first
         while path is not None:
             form = path.recorded.form
-            failed = self.execute(path.recorded, arguments, Results(form, [0] * len(form.leaves()), arguments.n_lanes, self.dtype))
+            failed = self.execute(
+                path.recorded, arguments, Results(form, [0] * len(form.leaves()), arguments.n_lanes, self.dtype)
+            )
             if failed is None:
                 break
             path, _ = self.path_after(entry, path, failed, arguments)

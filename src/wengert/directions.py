@@ -1,8 +1,8 @@
 """How does a compiled Hessian, or a Jacobian in forward mode, of many inputs run over lanes?
 
-Each column is a derivative along one direction of the inputs. The directions are the lanes of one program: what does not
-depend on the direction is uniform and computed once, and the program is as small as that of a single direction. For
-few inputs it is better to compute all columns in one program, which leaves out what is zero.
+Each column is a derivative along one direction of the inputs. The directions are the lanes of one program: what does
+not depend on the direction is uniform and computed once, and the program is as small as that of a single direction.
+For few inputs it is better to compute all columns in one program, which leaves out what is zero.
 """
 
 from __future__ import annotations

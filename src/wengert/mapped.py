@@ -24,7 +24,7 @@ from wengert._core.forms import Stacked
 from wengert._core.var import UFUNCS, Var
 from wengert.errors import ShapeError, TracingError
 from wengert.recorder import Recording, current
-from wengert.signatures import checked_axis, has_vars, kind_of, mapped_axes
+from wengert.signatures import checked_axis, flat, has_vars, kind_of, mapped_axes
 
 
 def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
@@ -79,12 +79,12 @@ class Mapped:
 
     @functools.cached_property
     def compiled(self) -> Callable[..., Any]:
-        from wengert.compiled import compile
+        from wengert.compiled import compile  # noqa: A004  (it is called what it does)
 
         return compile(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        leaves, spec = optree.tree_flatten((args, kwargs), none_is_leaf=True)
+        leaves, spec = flat((args, kwargs))
         mine = current.recording
         if mine is None and not has_vars(leaves):
             return self.compiled(*args, **kwargs)
@@ -120,7 +120,9 @@ class Mapped:
         """Call the function once per lane, and stack what it returns."""
         lengths = {leaf.shape[axis] for leaf, axis in zip(leaves, axes, strict=True) if axis is not None}
         if len(lengths) != 1:
-            raise ShapeError(f"the mapped arguments must have the same number of lanes, but they have {sorted(lengths)}")
+            raise ShapeError(
+                f"the mapped arguments must have the same number of lanes, but they have {sorted(lengths)}"
+            )
         n_lanes = lengths.pop()
         if n_lanes == 0:
             raise ShapeError("a mapped function of vars needs at least one lane")
@@ -165,7 +167,7 @@ def out_axes_of(out_axes: Any, output: Any) -> list[int | None]:
     if isinstance(out_axes, list):
         out_axes = tuple(out_axes)
     try:
-        return optree.broadcast_prefix(out_axes, output, none_is_leaf=True)  # type: ignore[no-any-return]
+        return optree.broadcast_prefix(out_axes, output, none_is_leaf=True)
     except ValueError as error:
         raise TracingError(f"out_axes={out_axes} does not fit what the function returns: {error}") from None
 
@@ -180,9 +182,11 @@ def stack(column: list[Any]) -> Any:
     shapes = {shape_of(part) for part in column}
     if len(shapes) != 1:
         raise ShapeError(f"a mapped function must return the same shapes in every lane, but it returned {shapes}")
-    elements = []
+    elements: list[Any] = []
     for part in column:
-        elements += part.flat if isinstance(part, VarArray) else [part] if isinstance(part, Var) else np.ravel(part).tolist()
+        elements += (
+            part.flat if isinstance(part, VarArray) else [part] if isinstance(part, Var) else np.ravel(part).tolist()
+        )
     return assemble(elements, (len(column), *shapes.pop()))
 
 
@@ -215,7 +219,9 @@ class Lanes(Stacked, np.lib.mixins.NDArrayOperatorsMixin):
 
     @property
     def shape(self) -> Any:
-        raise TracingError("a compiled function runs over any number of lanes, so it cannot depend on how many there are")
+        raise TracingError(
+            "a compiled function runs over any number of lanes, so it cannot depend on how many there are"
+        )
 
     def __len__(self) -> int:
         return len(self.shape)
@@ -237,7 +243,8 @@ class Lanes(Stacked, np.lib.mixins.NDArrayOperatorsMixin):
 
     def mean(self, axis: Any = None) -> Any:
         """Mean over the lanes (axis 0), or over everything (None)."""
-        n = self.mine.n_lanes * (math.prod(shape_of(self.lane)) if axis is None else 1)
+        n_lanes: Any = self.mine.n_lanes
+        n = n_lanes * (math.prod(shape_of(self.lane)) if axis is None else 1)
         return self.sum(axis) / n
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -251,8 +258,12 @@ class Lanes(Stacked, np.lib.mixins.NDArrayOperatorsMixin):
             raise TracingError("the lanes of a mapped function can be combined with numbers and other lanes only")
         if len({operand.ndim for operand in inputs if isinstance(operand, Lanes)}) != 1:
             # NumPy lets the last axes meet, so that the lanes of one would meet something else of the other.
-            raise ShapeError("lanes of different numbers of axes cannot be combined; combine them within the mapped function")
-        return Lanes(elementwise(UFUNCS[ufunc], tuple([x.lane if isinstance(x, Lanes) else x for x in inputs])), self.mine)
+            raise ShapeError(
+                "lanes of different numbers of axes cannot be combined; combine them within the mapped function"
+            )
+        return Lanes(
+            elementwise(UFUNCS[ufunc], tuple([x.lane if isinstance(x, Lanes) else x for x in inputs])), self.mine
+        )
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function in (np.sum, np.mean) and args[0] is self:
@@ -271,4 +282,6 @@ class Lanes(Stacked, np.lib.mixins.NDArrayOperatorsMixin):
         raise TracingError("one lane stands for all while a function is compiled: take np.sum in place of sum")
 
     def __bool__(self) -> bool:
-        raise TracingError("lanes may differ, so no branch can depend on all of them; take wengert.where within the lane")
+        raise TracingError(
+            "lanes may differ, so no branch can depend on all of them; take wengert.where within the lane"
+        )

@@ -1,8 +1,8 @@
 """Which way through its branches does a function take for these arguments?
 
 A signature has a tree of *paths*. The first is what the function did when it was recorded; from each guard that failed
-on some input, a branch of the tree leads to the path of that input. Every path checks all guards that led to it, so what
-a program returns is what the function would have done.
+on some input, a branch of the tree leads to the path of that input. Every path checks all guards that led to it, so
+what a program returns is what the function would have done.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How does one call of a function become a program?
 
-The function runs once, on vars. Its inputs come in *blocks*, each of which says where the numbers are to be found in the
-arguments of a later call: a float, the elements of an array, or the lanes of a mapped array. Blocks are opened as the
-function needs them: an array that it only maps never has its elements recorded one by one.
+The function runs once, on vars. Its inputs come in *blocks*, each of which says where the numbers are to be found in
+the arguments of a later call: a float, the elements of an array, or the lanes of a mapped array. Blocks are opened as
+the function needs them: an array that it only maps never has its elements recorded one by one.
 """
 
 from __future__ import annotations
@@ -150,7 +150,9 @@ class Recording:
         values = self.arguments.leaves[leaf] if leaf >= 0 else np.array(array, np.float64)
         n_lanes = values.shape[axis]
         if self.n_lanes is None:
-            self.n_lanes = self.open(N_LANES, leaf, [float(n_lanes)], False, axis=axis, constant=None if leaf >= 0 else values)[0]
+            self.n_lanes = self.open(
+                N_LANES, leaf, [float(n_lanes)], False, axis=axis, constant=None if leaf >= 0 else values
+            )[0]
             self.lanes_opened = n_lanes
         shape = without(values.shape, axis)
         constant = None if leaf >= 0 else values
@@ -223,7 +225,7 @@ def record(function: Callable[..., Any], arguments: Arguments, single: bool) -> 
     finally:
         current.recording = None
         mine.inputs, mine.n_lanes = [], None
-        leaves = args = kwargs = elements = plan = None  # or the nodes would outlive the recording
+        leaves = args = kwargs = elements = plan = None  # type: ignore[assignment]  # or the nodes would outlive the recording
         recording.close_recording(first)
 
 

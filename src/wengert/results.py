@@ -1,7 +1,7 @@
 """Where do the outputs of a run go, and how are they returned?
 
 Every leaf of the form of the outputs is one array of its own; along its first axis are the lanes, if it has lanes. What
-the caller gave as ``out=`` is written last, so that it may overlap the arguments.
+the caller gave as ``out=`` is written at once, or last if it overlaps the arguments.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ class Results:
             np.empty(leaf.shape if axis is None else (n_lanes, *leaf.shape), dtype)
             for leaf, axis in zip(self.forms, axes, strict=True)
         ]
+        self.aimed = [False] * len(self.forms)
+        """Is the leaf the caller's own array?"""
         self.is_agreed = False
         """Has a lane said what the outputs without lanes are?"""
 
@@ -48,6 +50,33 @@ class Results:
         result = cls(form, [None] * len(form.leaves()), 0, dtype)
         result.put_uniform(np.asarray(elements, np.float64), np.zeros(len(elements), bool))
         return result
+
+    def aim(self, out: Any, arguments: Sequence[Any]) -> None:
+        """Let the run write into the arrays of `out` at once, unless they overlap each other or the arguments."""
+        targets = self.targets(out)
+        taken = [array for array in arguments if isinstance(array, np.ndarray)]
+        for target in targets:
+            if target is not None:
+                if any(np.may_share_memory(target, array) for array in taken):
+                    return
+                taken.append(target)
+        for k, (target, axis) in enumerate(zip(targets, self.axes, strict=True)):
+            if target is not None and axis is not None:
+                self.leaves[k], self.aimed[k] = np.moveaxis(target, axis, 0), True
+
+    def targets(self, out: Any) -> list[Any]:
+        """The arrays of `out`, one per leaf, which the results fit into; None for those that nobody wants."""
+        targets = self.form.leaves_of(out)
+        for target, leaf in zip(targets, self.moved(), strict=True):
+            check_target(target, leaf)
+        return targets
+
+    def moved(self) -> list[Any]:
+        """The leaves with their lanes where they are returned."""
+        return [
+            leaf if axis is None else np.moveaxis(leaf, 0, axis)
+            for leaf, axis in zip(self.leaves, self.axes, strict=True)
+        ]
 
     def streams(self) -> np.ndarray[Any, Any]:
         """Address and stride of each output along the lanes; zeros for those without lanes."""
@@ -73,8 +102,10 @@ class Results:
             uniform = ~varies[first:end]
             if axis is None:
                 leaf[...] = values[first:end].reshape(form.shape)
-            elif uniform.any():
-                leaf.reshape(self.n_lanes, form.size)[:, uniform] = values[first:end][uniform]
+            else:
+                for k in np.flatnonzero(uniform):
+                    where: Any = (slice(None), *np.unravel_index(k, form.shape))
+                    leaf[where] = values[first + k]
 
     def put(self, elements: Sequence[float], lane: int) -> None:
         """Fill in one lane."""
@@ -101,16 +132,10 @@ class Results:
 
     def returned(self, out: Any) -> Any:
         """The nest that the caller gets: new arrays, or `out` with the results in it."""
-        leaves = [
-            leaf if axis is None else np.moveaxis(leaf, 0, axis)
-            for leaf, axis in zip(self.leaves, self.axes, strict=True)
-        ]
+        leaves = self.moved()
         if out is not None:
-            targets = self.form.leaves_of(out)
-            for target, leaf in zip(targets, leaves, strict=True):
-                check_target(target, leaf)
-            for target, leaf in zip(targets, leaves, strict=True):
-                if target is not None:
+            for target, leaf, aimed in zip(self.targets(out), leaves, self.aimed, strict=True):
+                if target is not None and not aimed:
                     target[...] = leaf
             return out
         return self.form.nest(

@@ -50,7 +50,9 @@ class Arguments:
         """Length of the mapped axes."""
         lengths = {leaf.shape[axis] for leaf, axis in zip(self.leaves, self.axes, strict=True) if axis is not None}
         if len(lengths) != 1:
-            raise ShapeError(f"the mapped arguments must have the same number of lanes, but they have {sorted(lengths)}")
+            raise ShapeError(
+                f"the mapped arguments must have the same number of lanes, but they have {sorted(lengths)}"
+            )
         return int(lengths.pop())
 
     def shapes(self) -> list[Shape | None]:
@@ -62,8 +64,8 @@ class Arguments:
 
     def rebuild(self, leaves: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional and keyword arguments with these leaves."""
-        args, kwargs = optree.tree_unflatten(self.spec, leaves)
-        return args, kwargs
+        both: Any = optree.tree_unflatten(self.spec, leaves)
+        return both  # type: ignore[no-any-return]
 
     def lane(self, k: int) -> Arguments:
         """The arguments of one lane."""
@@ -88,7 +90,7 @@ class Arguments:
 
 def numbers_in(array: np.ndarray[Any, Any]) -> list[float]:
     """The elements in the order of the rows, as floats."""
-    return np.asarray(array, np.float64).ravel().tolist()  # type: ignore[no-any-return]
+    return np.asarray(array, np.float64).ravel().tolist()
 
 
 def without(shape: tuple[int, ...], axis: int | None) -> tuple[int, ...]:
@@ -116,7 +118,7 @@ def taken_apart(args: tuple[Any, ...], kwargs: dict[str, Any], in_axes: Any = NO
     ShapeError
         If a mapped argument has no such axis.
     """
-    leaves, spec = optree.tree_flatten((args, kwargs), none_is_leaf=True)
+    leaves, spec = flat((args, kwargs))
     kinds = [kind_of(leaf) for leaf in leaves]
     axes: list[int | None] = [None] * len(leaves)
     if in_axes is not NOT_MAPPED:
@@ -135,7 +137,7 @@ def kind_of(leaf: Any) -> str | None:
         return ARRAY
     if isinstance(leaf, np.ndarray):
         if type(leaf) not in (np.ndarray, np.memmap):
-            # Their arithmetic is their own: a matrix multiplies otherwise, a masked array has elements that do not count.
+            # Their arithmetic is their own: a matrix multiplies otherwise, a masked array has elements to leave out.
             raise TracingError(f"a compiled function takes plain arrays, not {type(leaf).__name__}; pass np.asarray(x)")
         if leaf.dtype.kind not in "fiub":
             raise TracingError(f"a compiled function takes arrays of real numbers, not of {leaf.dtype}")
@@ -148,9 +150,16 @@ def kind_of(leaf: Any) -> str | None:
     try:
         hash(leaf)
     except TypeError:
-        message = f"an argument of a compiled function must be numeric or hashable, but {type(leaf).__name__} is neither"
+        message = (
+            f"an argument of a compiled function must be numeric or hashable, but {type(leaf).__name__} is neither"
+        )
         raise TracingError(message) from None
     return None
+
+
+def flat(nest: Any) -> tuple[list[Any], Any]:
+    """Leaves and form of a nest, in which None is a leaf."""
+    return optree.tree_flatten(nest, none_is_leaf=True)
 
 
 def mapped_axes(args: tuple[Any, ...], kwargs: dict[str, Any], in_axes: Any) -> list[int | None]:
@@ -159,11 +168,12 @@ def mapped_axes(args: tuple[Any, ...], kwargs: dict[str, Any], in_axes: Any) -> 
         in_axes = tuple(in_axes)
     if isinstance(in_axes, tuple) and len(in_axes) != len(args):
         raise TracingError(f"in_axes has {len(in_axes)} entries for {len(args)} positional arguments")
+    nest: Any = args
     try:
-        of_args = optree.broadcast_prefix(in_axes, args, none_is_leaf=True)
+        of_args = optree.broadcast_prefix(in_axes, nest, none_is_leaf=True)
     except ValueError as error:
         raise TracingError(f"in_axes={in_axes} does not fit the arguments: {error}") from None
-    axes = [*of_args, *[0] * len(optree.tree_leaves(kwargs, none_is_leaf=True))]
+    axes = [*of_args, *[0] * len(flat(kwargs)[0])]
     if all(axis is None for axis in axes):
         raise TracingError("vmap needs at least one argument that is mapped, but in_axes maps none")
     return axes

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 from wengert.errors import TracingError
 
@@ -85,13 +86,13 @@ def get_num_threads() -> int:
 
 
 def spread(share: Callable[[int, int], None], n_blocks: int, work: float, n_threads: int) -> None:
-    """Call ``share(first, end)`` for parts of the blocks, in this thread and in others if that is worth their waking."""
+    """Call ``share(first, end)`` for parts of the blocks, in this thread and in others if it is worth their waking."""
     n = int(max(1, min(n_threads, n_blocks, work / (4 * WORK_OF_WAKING))))
     bounds = [n_blocks * k // n for k in range(n + 1)]
     if n == 1:
         share(0, n_blocks)
         return
-    futures = [executor(n).submit(share, first, end) for first, end in zip(bounds[1:], bounds[2:], strict=False)]
+    futures = [executor(n).submit(share, first, end) for first, end in pairwise(bounds[1:])]
     try:
         share(bounds[0], bounds[1])
     finally:

@@ -8,7 +8,7 @@ cimport cython
 cimport numpy as cnp
 from libc.string cimport memcpy
 
-import numbers
+from numbers import Real
 
 import numpy as np
 import optree
@@ -126,7 +126,9 @@ cdef class Form:
         cdef Py_ssize_t k
         if self.kind == NUMBER or self.kind == ARRAY:
             return out is None or fits(self, out)
-        if self.kind == NEST or type(out) is not (tuple if self.kind == TUPLE else list) or len(out) != len(self.children):
+        if self.kind == NEST or type(out) is not (tuple if self.kind == TUPLE else list):
+            return False
+        if len(out) != len(self.children):
             return False
         for k in range(len(self.children)):
             if not (<Form>self.children[k]).is_fillable(out[k]):
@@ -190,13 +192,13 @@ cdef Form take_apart(object nest, list elements):
         return Form(ARRAY, shape=nest.shape)
     if isinstance(nest, np.ndarray):
         if nest.dtype.kind not in "fiub":
-            raise TracingError(f"a compiled function must return real numbers, but it returned an array of {nest.dtype}")
+            raise TracingError(f"a compiled function must return real numbers, but returned an array of {nest.dtype}")
         elements += np.asarray(nest, np.float64).ravel().tolist()
         return Form(ARRAY, shape=nest.shape)
-    if isinstance(nest, (numbers.Real, np.bool_)):
+    if isinstance(nest, (Real, np.bool_)):
         elements.append(float(nest))
         return Form(NUMBER)
     parts, spec = optree.tree_flatten(nest, none_is_leaf=True)
     if optree.treespec_is_leaf(spec):
-        raise TracingError(f"a compiled function must return real numbers, but it returned {type(nest).__name__} {nest!r}")
+        raise TracingError(f"a compiled function must return real numbers, but returned {type(nest).__name__} {nest!r}")
     return Form(NEST, children=[take_apart(part, elements) for part in parts], rebuild=spec.unflatten)

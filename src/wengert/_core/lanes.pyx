@@ -32,7 +32,8 @@ cdef class PieceRun:
         self.input_slots = np.array([program.loads[k].place for k in loads] + [0], np.int32)
         self.output_numbers = np.array(outputs + [0], np.int32)
         self.output_slots = np.array([program.output_places[k] for k in outputs] + [0], np.int32)
-        self.sum_slots = np.array([program.sums[k].number for k in range(piece.first_sum, piece.end_sum)] + [0], np.int32)
+        sums = range(piece.first_sum, piece.end_sum)
+        self.sum_slots = np.array([program.sums[k].number for k in sums] + [0], np.int32)
         self.inputs = np.zeros((len(self.input_numbers), 2), np.intp)
         self.outputs = np.zeros((len(self.output_numbers), 2), np.intp)
         self.partial_sums = np.empty(0)
@@ -126,8 +127,8 @@ cdef class LanesRun:
         Parameters
         ----------
         spread : callable
-            ``spread(share, n_blocks, work)`` calls ``share(first_block, end_block)`` for parts of all blocks, in several
-            threads if that is worth the `work`, in instructions times lanes.
+            ``spread(share, n_blocks, work)`` calls ``share(first_block, end_block)`` for parts of all blocks, in
+            several threads if that is worth the `work`, in instructions times lanes.
 
         Returns
         -------

@@ -1,7 +1,7 @@
 # Where in the user's code was a node made?
 #
 # An origin is one number: 1 + the index of a code object in the graph's `codes`, shifted by 32 bits, and the offset of
-# an instruction in that code; 0 is unknown.  Taking it costs some 20 ns, and nobody looks up a line before it is printed.
+# an instruction in that code; 0 is unknown.  Taking it costs some 20 ns; lines are looked up when a plan is made.
 
 from libc.stdint cimport int64_t
 

@@ -3,8 +3,8 @@
 A. *Read*: what the outputs and guards need becomes terms, simplified and hash-consed (terms.pyx).
 B. *Fuse*: a term that only one other term uses joins it in a superinstruction, where the table of ops has one.
 C. *Pieces*: what depends on no lane is uniform and runs once, on a pool of numbers; the rest is varying and runs for
-   every lane. A sum over lanes is uniform again, so the pieces alternate: uniform, varying, uniform, ... A varying piece
-   computes again what it needs of an earlier one: memory for all lanes would cost more.
+   every lane. A sum over lanes is uniform again, so the pieces alternate: uniform, varying, uniform, ... A varying
+   piece computes again what it needs of an earlier one: memory for all lanes would cost more.
 D. *Order and slots*: each piece is scheduled (schedule.pyx); a slot is free again after the last use of its value, and
    the latest free one is taken first, since it is still in the cache.
 """
@@ -352,7 +352,7 @@ cdef class Plan:
         cdef Schedule schedule = Schedule(self.terms, part, targets)
         cdef const int[::1] order = schedule.order
         cdef term_t* term = self.terms.term
-        cdef int n = <int>order.shape[0], i, k, t, arg, free_place, n_used = n_before, n_free = 0
+        cdef int n = <int>order.shape[0], i, k, t, arg, n_used = n_before, n_free = 0
         cdef int[3] args
         cdef int[::1] left = np.diff(schedule.first_user).astype(np.int32)
         cdef int[::1] free = np.empty(self.terms.n_terms + 1, np.int32)
@@ -406,6 +406,6 @@ cdef class Plan:
 
 cdef int refuse_outsider() except -1:
     raise TracingError(
-        "the function that is compiled uses a var from outside, whose value would be frozen; pass it as an argument, or "
-        "its number v.data if it never changes"
+        "the function that is compiled uses a var from outside, whose value would be frozen; pass it as an argument, "
+        "or its number v.data if it never changes"
     )

@@ -23,9 +23,10 @@ KERNELS = np.zeros(GUARD + 1, np.uint8)  # of each op: how many kinds of operand
 for code, arity in ARITY.items():
     KERNELS[code] = (1 << arity) - 1
 KERNELS[GUARD] = 2
-# Blocks are as wide as the live slots allow in 32 KiB of first-level cache, but 128 lanes as long as they fit into half
-# a MiB of the second: an instruction costs some 3 ns beside its lanes. Wider than 256 gains nothing.
-WIDTHS = ((256, 1 << 15), (128, 1 << 19), (64, 1 << 19))
+# The width of a block, by the bytes that its slots take at that width. An instruction costs some 2.5 ns beside its
+# lanes, so wide blocks are good, as long as the slots fit into the second-level cache beside the rows that come and
+# go; with many inputs, wider blocks are also slower to transpose.
+WIDTHS = ((256, 1 << 16), (128, 1 << 18), (64, 1 << 18))
 NARROWEST = 32
 
 

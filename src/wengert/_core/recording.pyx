@@ -66,9 +66,13 @@ def leave_lanes():
 
 
 def lane_sum(Var v):
-    """The sum of a varying var over all lanes. Only one lane is there while recording, and its value stands in."""
+    """The sum of a var over all lanes. Only one lane is there while recording, and its value stands in.
+
+    What is summed is an alias that counts as varying: a uniform var is there once per lane, and so is its adjoint.
+    """
     cdef Graph g = v.graph
     check_owner(g)
     reserve(g)
     cdef int node = node_of(v)
-    return wrap(g, append(g, LANE_SUM, node, 0, g.value[node], 1.0, 0.0))
+    cdef int lane = append(g, LANE, node, 0, g.value[node], 1.0, 0.0)
+    return wrap(g, append(g, LANE_SUM, lane, 0, g.value[node], 1.0, 0.0))

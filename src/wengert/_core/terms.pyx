@@ -38,7 +38,8 @@ cdef inline bint is_power_of_two(double number) noexcept:
 cdef inline bint is_doubling(double first, double then) noexcept:
     """Is x * first * then the same as x * (first * then)? So it is if the first product is never rounded."""
     cdef int exponent
-    return fabs(frexp(first, &exponent)) == 0.5 and exponent >= 1 and fabs(then) >= 1.0 and fabs(first * then) < INFINITY
+    cdef bint is_power = fabs(frexp(first, &exponent)) == 0.5 and exponent >= 1
+    return is_power and fabs(then) >= 1.0 and fabs(first * then) < INFINITY
 
 
 cdef class Terms:

@@ -314,8 +314,8 @@ cdef class Var:
         cdef double seed = demand_number(gradient)
         check_owner(self.graph)
         if self.graph.open_recordings:
-            raise TracingError("compile() records this function, and gradients from backward() are numbers that would be "
-                               "frozen; take wengert.grad")
+            raise TracingError("compile() records this function, and gradients from backward() are numbers that would "
+                               "be frozen; take wengert.grad")
         if self.graph.open_transforms:
             from wengert._core.inputs import forbid_open_inputs
             forbid_open_inputs(self)
