@@ -263,6 +263,37 @@ def test_the_cache_is_bounded():
     assert one.cache_info().currsize == 1
 
 
+# ---- calls like those before ----
+
+ALIKE = {  # functions, and calls that must need no second look
+    "inputs in another order": (lambda x, a, y: y[0] * a + x[1], [(np.arange(2.0), 3.0, np.arange(3.0) + 1.0)]),
+    "unused arguments": (lambda x, a, y: a * 2.0, [(np.arange(2.0), 3.0, np.ones((2, 2)))]),
+    "NumPy's numbers": (lambda a, b: a * b, [(np.float64(2.0), 3.0), (2.0, np.float64(4.0))]),
+    "two ways": (lambda x: x if x > 0.0 else -x, [(1.0,), (-1.0,)]),
+    "four ways": (lambda x: sum([x > k for k in range(3) if x > k]) * x, [(-1.0,), (0.5,), (1.5,), (2.5,)]),
+    "some shapes": (lambda x: np.sum(x * 2.0), [(np.ones(2),), (np.ones(3),), (np.ones((2, 2)),), (1.0 * np.ones(1),)]),
+    "lanes": (wg.vmap(lambda x: x * 2.0), [(np.ones(3),), (np.ones(5),)]),
+}
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_calls_like_those_before_are_answered_at_once(name, monkeypatch):
+    f, calls = ALIKE[name]
+    c = wg.compile(f)
+    wanted = [c(*call) for call in calls]
+    for call, result in zip(calls, wanted, strict=True):
+        np.testing.assert_array_equal(result, f(*call))
+    monkeypatch.setattr(c, "resolve", None)
+    for _ in range(2):
+        for call, result in zip(calls, wanted, strict=True):
+            np.testing.assert_array_equal(c(*call), result)
+    with pytest.raises(TypeError):
+        c(*[str(argument) for argument in calls[0]])
+    c.cache_clear()
+    with pytest.raises(TypeError):
+        c(*calls[0])
+
+
 # ---- out= ----
 
 

@@ -256,7 +256,9 @@ class Compiled(Caller):
 
     def remember_like(self, recorded: Recorded, arguments: Arguments, axes: Sequence[int | None]) -> None:
         """Answer calls like this one at once from now on, if they can be."""
-        call = recorded.quick(arguments, list(axes))
+        if not recorded.quick_calls:
+            recorded.quick_calls.append(recorded.quick(arguments, list(axes)))
+        call = recorded.quick_calls[0]
         if call is not None:
             self.remember(call)
 
@@ -369,7 +371,7 @@ class Compiled(Caller):
         with self.lock:
             self.entries.clear()
             self.hits = self.misses = 0
-            self.remember(None)
+            self.forget()
 
     # ---- as a Python object ----
 

@@ -55,6 +55,8 @@ class Recorded:
     blocks: list[Block]
     shapes: list[Shape | None]
     """Of each leaf: the shape that it must have; None for an axis of any length, or for a number."""
+    quick_calls: list[Quick | None] = field(default_factory=list)
+    """What `quick` gives, once it has been asked."""
 
     def n_lanes(self, arguments: Arguments) -> int:
         """Lanes of the arrays that the function itself maps."""
@@ -86,18 +88,18 @@ class Recorded:
         blocks = {block.leaf: block for block in self.blocks if block.kind is not N_LANES}
         counts = [block.first for block in self.blocks if block.kind is N_LANES]
         has_constants = any(block.constant is not None for block in self.blocks)
-        if kwargs or len(args) != len(arguments.leaves) or sorted(blocks) != list(range(len(args))):
+        if kwargs or len(args) != len(arguments.leaves) or None in arguments.kinds:
             return None
         if has_constants or len(blocks) + len(counts) != len(self.blocks) or any(block.axis for block in self.blocks):
             return None
+        if not self.program.varies and not any(block.kind is LANES for block in self.blocks):
+            # An array of which the function took no element has no block.
+            firsts = [blocks[k].first if k in blocks else -1 for k in range(len(args))]
+            shapes = [None if kind is NUMBER else np.shape(arg) for arg, kind in zip(args, arguments.kinds, strict=True)]
+            return QuickCall(self.program, self.form, list(zip(firsts, shapes, strict=True)))
+        if len(blocks) < len(args):
+            return None
         in_order = [blocks[k] for k in range(len(args))]
-        if not self.program.varies and not any(block.kind is LANES for block in in_order):
-            firsts = [block.first for block in in_order]
-            if counts or firsts != sorted(firsts):
-                return None
-            return QuickCall(
-                self.program, self.form, [None if b.kind is THE_NUMBER else np.shape(args[b.leaf]) for b in in_order]
-            )
         kinds = {THE_NUMBER: "number", ALL_ELEMENTS: "array", LANES: "lanes"}
         sources = [
             (kinds[block.kind], block.first, np.shape(arg)[1:] if block.kind is LANES else np.shape(arg))

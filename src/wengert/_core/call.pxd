@@ -50,4 +50,4 @@ cdef class QuickLanes(Quick):
 
 
 cdef class Caller:
-    cdef Quick quick  # the latest one, or None
+    cdef tuple quick  # the latest ones, the very last first

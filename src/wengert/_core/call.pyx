@@ -1,6 +1,6 @@
 """How is a compiled function called without delay?
 
-Most calls look like the one before: the same number of floats and contiguous float64 arrays, of the same shapes, and the
+Most calls look like one of the latest: the same number of floats and contiguous float64 arrays, of the same shapes, and the
 same path through the function. These are recognised and run here, also over lanes if they are few. Everything else goes
 to `resolve`, in Python.
 """
@@ -23,6 +23,8 @@ cnp.import_array()
 cdef enum:
     # Longer programs, some 50 us and more, run on a pool of their own and let other threads work.
     SHORT = 30_000
+    # Other shapes and other ways through the branches; those before the right one cost a run up to their failed guards.
+    REMEMBERED = 4
     FEW = 128  # outputs that fit on the stack
     MUCH_WORK = 3_000_000  # instructions times lanes, some 0.2 ms: above, threads may help, and the delay matters less
 
@@ -42,32 +44,43 @@ cdef class QuickCall(Quick):
     Parameters
     ----------
     program : Program
-        One without varying pieces, whose inputs are the numbers of the arguments in order.
+        One without varying pieces, whose inputs are the numbers of the arguments.
     form : Form
         That of its outputs.
-    shapes : list of tuple or None
-        Of each argument: the shape of an array, None for a float.
+    sources : list of (int, tuple or None)
+        Of each argument: its first input, -1 if it has none; and the shape of an array, None for a float.
     """
 
-    def __init__(self, Program program, Form form, list shapes):
-        cdef int k, j, n = 0
+    def __init__(self, Program program, Form form, list sources):
+        cdef int k, j, first
+        cdef Py_ssize_t n = 0
+        cdef int[::1] place_of = np.full(program.n_inputs + 1, -1, np.int32)
         self.program, self.form = program, form
-        self.n_parameters = len(shapes)
+        self.n_parameters = len(sources)
         self.parameters = <parameter_t*>PyMem_Calloc(self.n_parameters + 1, sizeof(parameter_t))
-        self.places = <int*>PyMem_Malloc((program.n_inputs + 1) * sizeof(int))
-        if self.parameters == NULL or self.places == NULL:
+        if self.parameters == NULL:
             raise MemoryError("no memory for a compiled call")
-        for k, shape in enumerate(shapes):
+        for k, (first, shape) in enumerate(sources):
+            self.parameters[k].first = first
             self.parameters[k].is_array = shape is not None
             self.parameters[k].n_axes = 0 if shape is None else len(shape)
             self.parameters[k].size = 1
             for j in range(self.parameters[k].n_axes):
                 self.parameters[k].dims[j] = shape[j]
                 self.parameters[k].size *= shape[j]
-        for k in range(program.n_inputs):
-            self.places[k] = -1
+            if first < 0:
+                self.parameters[k].size = 0
+            n += self.parameters[k].size
+        self.places = <int*>PyMem_Malloc((n + 1) * sizeof(int))
+        if self.places == NULL:
+            raise MemoryError("no memory for a compiled call")
         for k in range(program.n_uniform_inputs):
-            self.places[program.uniform_inputs[k].number] = program.uniform_inputs[k].place
+            place_of[program.uniform_inputs[k].number] = program.uniform_inputs[k].place
+        n = 0
+        for k in range(self.n_parameters):
+            for j in range(self.parameters[k].size):
+                self.places[n] = place_of[self.parameters[k].first + j]
+                n += 1
 
     def __dealloc__(self):
         PyMem_Free(self.parameters)
@@ -330,24 +343,32 @@ cdef inline void spread_streams(Py_ssize_t* stream, void* data, Py_ssize_t n, Py
 
 
 cdef class Caller:
-    """A callable that knows the call it answers quickest; `resolve` answers all the others."""
+    """A callable that knows some calls that it answers quickest; `resolve` answers all the others."""
+
+    def __cinit__(self):
+        self.quick = ()
 
     def __call__(self, *args, **kwargs):
         cdef object out = None
-        cdef Quick quick = self.quick
+        cdef tuple quick = self.quick
+        cdef Py_ssize_t k
         if kwargs:
             out = kwargs.pop("out", None)
             if kwargs:
                 return self.resolve(args, kwargs, out)
-        if quick is not None:
-            result = quick.run(args, out)
+        for k in range(len(quick)):
+            result = (<Quick>quick[k]).run(args, out)
             if result is not NotImplemented:
                 return result
         return self.resolve(args, kwargs, out)
 
     def remember(self, Quick call):
         """Answer calls like this one at once from now on."""
-        self.quick = call
+        self.quick = (call, *[other for other in self.quick if other is not call])[:REMEMBERED]
+
+    def forget(self):
+        """Answer no call at once."""
+        self.quick = ()
 
     def resolve(self, args, kwargs, out):
         """Answer any call."""
