@@ -1,8 +1,11 @@
 from typing import Any, final
 
+from typing_extensions import disjoint_base
+
 from wengert._core.forms import Form
 from wengert._core.program import Program
 
+@disjoint_base
 class Quick: ...
 
 @final
@@ -20,6 +23,7 @@ class QuickLanes(Quick):
         axes: list[int | None],
     ) -> None: ...
 
+@disjoint_base
 class Caller:
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
     def remember(self, call: Quick) -> None: ...

@@ -1,8 +1,8 @@
 """How is a compiled function called without delay?
 
-Most calls look like one of the latest: the same number of floats and contiguous float64 arrays, of the same shapes, and the
-same path through the function. These are recognised and run here, also over lanes if they are few. Everything else goes
-to `resolve`, in Python.
+Most calls look like one of the latest: the same number of floats and contiguous float64 arrays, of the same shapes,
+and the same path through the function. These are recognised and run here, also over lanes if they are few. Everything
+else goes to `resolve`, in Python.
 """
 
 cimport cython
@@ -232,7 +232,7 @@ cdef class QuickLanes(Quick):
         """Take the arguments in and give the number of lanes; -1 if they are not what this call is for."""
         cdef const parameter_t* parameter
         cdef Py_ssize_t n_lanes = -1, j
-        cdef int k, axis
+        cdef int k, axis, typenum
         cdef object arg
         for k in range(self.n_parameters):
             parameter = &self.parameters[k]
@@ -243,8 +243,9 @@ cdef class QuickLanes(Quick):
                 self.uniform[parameter.first] = PyFloat_AS_DOUBLE(arg)
                 continue
             axis = parameter.has_lanes
+            typenum = cnp.NPY_FLOAT if self.program.single and axis else cnp.NPY_DOUBLE
             if (not cnp.PyArray_CheckExact(arg) or not cnp.PyArray_ISCARRAY_RO(arg)
-                    or cnp.PyArray_TYPE(arg) != (<int>cnp.NPY_FLOAT if self.program.single and axis else <int>cnp.NPY_DOUBLE)
+                    or cnp.PyArray_TYPE(arg) != typenum
                     or cnp.PyArray_NDIM(arg) != parameter.n_axes + axis):
                 return -1
             for j in range(parameter.n_axes):
@@ -277,7 +278,8 @@ cdef class QuickLanes(Quick):
                 dims[j + 1] = leaf.dims[j]
             if axis is not None:
                 array = cnp.PyArray_SimpleNew(n_axes + 1, dims, typenum)
-                spread_streams(&self.outputs[position, 0], cnp.PyArray_DATA(array), leaf.size, cnp.PyArray_ITEMSIZE(array))
+                spread_streams(&self.outputs[position, 0], cnp.PyArray_DATA(array), leaf.size,
+                               cnp.PyArray_ITEMSIZE(array))
             else:
                 array = cnp.PyArray_SimpleNew(n_axes, &dims[1], typenum)
             arrays.append(array)

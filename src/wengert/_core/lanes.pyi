@@ -7,6 +7,10 @@ from numpy.typing import NDArray
 from wengert._core.program import Program
 
 @final
+class PieceRun:
+    def __init__(self, program: Program, number: int) -> None: ...
+
+@final
 class LanesRun:
     n_lanes: int
     n_blocks: int

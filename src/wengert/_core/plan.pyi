@@ -1,7 +1,8 @@
-from typing import Any
+from typing import Any, final
 
 from wengert._core.var import Var
 
+@final
 class Plan:
     parts: dict[str, Any]
     def __init__(

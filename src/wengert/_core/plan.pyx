@@ -9,7 +9,9 @@ D. *Order and slots*: each piece is scheduled (schedule.pyx); a slot is free aga
    the latest free one is taken first, since it is still in the cache.
 """
 
+cimport cython
 from libc.stdint cimport int64_t
+from libc.string cimport memset
 
 import numpy as np
 
@@ -22,26 +24,32 @@ from wengert._core.schedule cimport GUARDED, Schedule
 from wengert._core.terms cimport CONSTANT, Terms, term_t
 from wengert._core.var cimport Var, node_of
 from wengert._core.vm cimport instr_t
-from wengert._core.vm import INSTRUCTION
+from wengert._core import vm
 from wengert.errors import TracingError
 
 cdef int[N_CODES] arity
 cdef short[N_CODES][N_CODES][2] fused  # code of the superinstruction of outer, inner and position; 0 for none
 cdef bint[N_CODES] commutes
 
-for code in range(N_CODES):
-    arity[code] = 0
-    commutes[code] = False
-    for other in range(N_CODES):
-        fused[code][other][0] = fused[code][other][1] = 0
-for row in ops.OPS.values():
-    arity[<int>row.code] = row.arity
-for row in ops.FUSED.values():
-    fused[<int>ops.OPS[row.outer].code][<int>ops.OPS[row.inner].code][<int>row.at] = row.code
-for name in ("add", "mul"):
-    commutes[<int>ops.OPS[name].code] = True
+
+cdef int read_table() except -1:
+    """Fill the arrays above from the table of ops."""
+    memset(arity, 0, sizeof(arity))
+    memset(fused, 0, sizeof(fused))
+    memset(commutes, 0, sizeof(commutes))
+    for row in ops.OPS.values():
+        arity[<int>row.code] = row.arity
+    for row in ops.FUSED.values():
+        fused[<int>ops.OPS[row.outer].code][<int>ops.OPS[row.inner].code][<int>row.at] = row.code
+    for name in ("add", "mul"):
+        commutes[<int>ops.OPS[name].code] = True
+    return 0
 
 
+read_table()
+
+
+@cython.final
 cdef class Plan:
     """The plan of one recording.
 
@@ -321,7 +329,7 @@ cdef class Plan:
         lengths = np.cumsum([0] + [len(code) for code in codes_of_pieces])
         for k, piece in enumerate(pieces):
             piece["start"], piece["stop"] = int(lengths[k]), int(lengths[k + 1])
-        code = np.concatenate(codes_of_pieces) if codes_of_pieces else np.empty(0, INSTRUCTION)
+        code = np.concatenate(codes_of_pieces) if codes_of_pieces else np.empty(0, vm.INSTRUCTION)
         origin = np.concatenate(origins_of_pieces) if origins_of_pieces else np.empty(0, np.int64)
         positions = {int(o): position(self.graph.codes, o) for o in {*origin.tolist(), *origins}} if pieces else {}
         self.parts = {
@@ -357,7 +365,7 @@ cdef class Plan:
         cdef int[::1] left = np.diff(schedule.first_user).astype(np.int32)
         cdef int[::1] free = np.empty(self.terms.n_terms + 1, np.int32)
         cdef unsigned char[::1] state = schedule.part
-        code = np.zeros(n, INSTRUCTION)
+        code = np.zeros(n, vm.INSTRUCTION)
         origins = np.empty(n, np.int64)
         cdef char[::1] bytes_of_code = code.view(np.int8)
         cdef instr_t* instruction = <instr_t*>&bytes_of_code[0] if n else NULL

@@ -1,5 +1,7 @@
 from typing import Any, final
 
+from wengert._core.vm import INSTRUCTION as INSTRUCTION
+
 @final
 class Program:
     n_inputs: int

@@ -12,22 +12,20 @@ from wengert._core.vm cimport instr_t, vm
 from wengert._core.vm import INSTRUCTION
 from wengert.errors import ProgramFormatError
 
-NAMES = {code: name for code, name in enumerate(ops.NODES_WITHOUT_OP)}
+cdef dict NAMES = {code: name for code, name in enumerate(ops.NODES_WITHOUT_OP)}
 NAMES |= {row.code: row.name for row in ops.OPS.values()}
 NAMES |= {row.code: row.name for row in ops.FUSED.values()}
-ARITY = {row.code: row.arity for row in ops.OPS.values()}
+cdef dict ARITY = {row.code: row.arity for row in ops.OPS.values()}
 ARITY |= {
     row.code: ops.OPS[row.inner].arity + ops.OPS[row.outer].arity - 1 for row in ops.FUSED.values()
 }
-KERNELS = np.zeros(GUARD + 1, np.uint8)  # of each op: how many kinds of operands it is known for
-for code, arity in ARITY.items():
-    KERNELS[code] = (1 << arity) - 1
-KERNELS[GUARD] = 2
+# Of each op: how many kinds of operands it is known for.
+cdef object KERNELS = np.array([(1 << ARITY.get(code, 0)) - 1 for code in range(GUARD)] + [2], np.uint8)
 # The width of a block, by the bytes that its slots take at that width. An instruction costs some 2.5 ns beside its
 # lanes, so wide blocks are good, as long as the slots fit into the second-level cache beside the rows that come and
 # go; with many inputs, wider blocks are also slower to transpose.
-WIDTHS = ((256, 1 << 16), (128, 1 << 18), (64, 1 << 18))
-NARROWEST = 32
+cdef tuple WIDTHS = ((256, 1 << 16), (128, 1 << 18), (64, 1 << 18))
+cdef int NARROWEST = 32
 
 
 cdef link_t* links(pairs) except? NULL:

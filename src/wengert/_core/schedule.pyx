@@ -5,6 +5,8 @@ Depth first from one target after the other, the argument first whose computatio
 much and is hard to foresee, so a few orders of targets are tried.
 """
 
+cimport cython
+
 import numpy as np
 
 from wengert._core.terms cimport Terms, term_t
@@ -14,6 +16,7 @@ cdef inline int argument(const term_t* term, int k) noexcept nogil:
     return term.a if k == 0 else term.b if k == 1 else term.c
 
 
+@cython.final
 cdef class Schedule:
     """The order of the terms that `targets` need, among those with `part` 2."""
 

@@ -1,5 +1,6 @@
 """What does a program compute, with nothing said twice?"""
 
+cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.limits cimport INT_MAX
@@ -15,12 +16,20 @@ ctypedef void (*eager_t)(const double* x, double* out) noexcept nogil
 
 cdef eager_t* eager = <eager_t*>PyCapsule_GetPointer(kernels.table, "wengert.eager")
 cdef unsigned char[N_CODES] commutes, is_truth  # of each op: may its arguments be swapped; is it always 0 or 1?
-memset(commutes, 0, sizeof(commutes))
-memset(is_truth, 0, sizeof(is_truth))
-for name in ("add", "mul", "mul_no_nan", "eq", "ne", "logical_and", "logical_or"):
-    commutes[<int>ops.OPS[name].code] = 1
-for name in ("lt", "le", "gt", "ge", "eq", "ne", "logical_and", "logical_or", "logical_not"):
-    is_truth[<int>ops.OPS[name].code] = 1
+
+
+cdef int read_table() except -1:
+    """Fill the arrays above from the table of ops."""
+    memset(commutes, 0, sizeof(commutes))
+    memset(is_truth, 0, sizeof(is_truth))
+    for name in ("add", "mul", "mul_no_nan", "eq", "ne", "logical_and", "logical_or"):
+        commutes[<int>ops.OPS[name].code] = 1
+    for name in ("lt", "le", "gt", "ge", "eq", "ne", "logical_and", "logical_or", "logical_not"):
+        is_truth[<int>ops.OPS[name].code] = 1
+    return 0
+
+
+read_table()
 
 
 cdef inline uint64_t bits(double number) noexcept:
@@ -42,6 +51,7 @@ cdef inline bint is_doubling(double first, double then) noexcept:
     return is_power and fabs(then) >= 1.0 and fabs(first * then) < INFINITY
 
 
+@cython.final
 cdef class Terms:
     def __cinit__(self, int n_expected):
         self.n_capacity = max(64, n_expected)

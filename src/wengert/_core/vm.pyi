@@ -1,11 +1,12 @@
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 INSTRUCTION: np.dtype[np.void]
 
+@final
 class Workspace: ...
 
 def run_uniform(build: str, code: NDArray[np.void], pool: NDArray[np.float64], single: bool = ...) -> int: ...
