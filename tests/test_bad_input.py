@@ -31,7 +31,7 @@ def assigned(x):
 
 
 REFUSED = {  # function, argument, words of the message
-    "None": (lambda x: None, 1.0, "must return real numbers, but it returned NoneType"),
+    "None": (lambda x: None, 1.0, "must return real numbers, but returned NoneType"),
     "nothing": (lambda x: [x, None], 1.0, "NoneType"),
     "a string": (lambda x: "text", 1.0, "str 'text'"),
     "a complex number": (lambda x: 1j, 1.0, "complex"),

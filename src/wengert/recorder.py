@@ -95,7 +95,9 @@ class Recorded:
         if not self.program.varies and not any(block.kind is LANES for block in self.blocks):
             # An array of which the function took no element has no block.
             firsts = [blocks[k].first if k in blocks else -1 for k in range(len(args))]
-            shapes = [None if kind is NUMBER else np.shape(arg) for arg, kind in zip(args, arguments.kinds, strict=True)]
+            shapes = [
+                None if kind is NUMBER else np.shape(arg) for arg, kind in zip(args, arguments.kinds, strict=True)
+            ]
             return QuickCall(self.program, self.form, list(zip(firsts, shapes, strict=True)))
         if len(blocks) < len(args):
             return None
