@@ -55,6 +55,8 @@ static INLINE_ALL void load_tile(const tile_t *tile, const block_view_t *b) {
     const grid_t rows = {tile->first.base + b->first * stride, stride, NULL}, slots = {NULL, 0, tile->slots};
     if (tile->width == 1)
         copy_strided(rows.base, stride, tile->slots[0], element, b->lanes, element);
+    else if (is_narrow(stride, tile->width, element))
+        split_rows(rows.base, tile->slots, b->lanes, tile->width, element);
     else if (element == 8)
         transpose_doubles(rows, slots, b->lanes, tile->width);
     else
@@ -69,6 +71,8 @@ static INLINE_ALL void store_tile(const tile_t *tile, const block_view_t *b) {
     const grid_t rows = {tile->first.base + b->first * stride, stride, NULL}, slots = {NULL, 0, tile->slots};
     if (tile->width == 1)
         copy_strided(tile->slots[0], element, rows.base, stride, b->lanes, element);
+    else if (is_narrow(stride, tile->width, element))
+        join_rows(rows.base, tile->slots, b->lanes, tile->width, element);
     else if (element == 8)
         transpose_doubles(slots, rows, tile->width, b->lanes);
     else
