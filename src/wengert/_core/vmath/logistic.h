@@ -6,7 +6,7 @@
  *
  * The sum keeps the rounding error of s + 1, and the products with the first factor of s are exact: three roundings in
  * all, of r + tail, of the sum and of the quotient.  Scaling by the second factor comes last, so that results are right
- * down to the subnormals.
+ * down to the subnormals.  And
  *
  *     softplus(x) = max(x, 0) + log1p(exp(-|x|)),
  *
