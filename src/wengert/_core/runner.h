@@ -55,6 +55,8 @@ static INLINE_ALL void load_tile(const tile_t *tile, const block_view_t *b) {
     const grid_t rows = {tile->first.base + b->first * stride, stride, NULL}, slots = {NULL, 0, tile->slots};
     if (tile->width == 1)
         copy_strided(rows.base, stride, tile->slots[0], element, b->lanes, element);
+    else if (is_narrow(stride, tile->width, element))
+        split_rows(rows.base, tile->slots, b->lanes, tile->width, element);
     else if (element == 8)
         transpose_doubles(rows, slots, b->lanes, tile->width);
     else
@@ -69,6 +71,8 @@ static INLINE_ALL void store_tile(const tile_t *tile, const block_view_t *b) {
     const grid_t rows = {tile->first.base + b->first * stride, stride, NULL}, slots = {NULL, 0, tile->slots};
     if (tile->width == 1)
         copy_strided(tile->slots[0], element, rows.base, stride, b->lanes, element);
+    else if (is_narrow(stride, tile->width, element))
+        join_rows(rows.base, tile->slots, b->lanes, tile->width, element);
     else if (element == 8)
         transpose_doubles(slots, rows, tile->width, b->lanes);
     else
@@ -181,25 +185,32 @@ static void run_code(const lanes_t *run, const block_view_t *b, unsigned *failed
     }
 }
 
-/* Sum of x[0..n-1] for n > 0, by a tree that adds the second half to the first; x is overwritten. */
-static double tree_sum(double *x, ptrdiff_t n) {
-    while (n > 1) {
-        ptrdiff_t half = (n + 1) / 2;
-        for (ptrdiff_t k = 0; k < n - half; k++) x[k] += x[k + half];
-        n = half;
-    }
-    return x[0];
-}
+/* Sum of the real lanes of a slot, in doubles: SUMS running sums, which are then added in pairs.  What is beyond the
+ * real lanes is overwritten by -0.0, which changes no sum, not even that of negative zeros. */
+enum { SUMS = 16 };
 
-/* Sums over the real lanes, in doubles also those of floats. */
-static void sum_lanes(const lanes_t *run, const block_view_t *b, double *scratch, double *sums) {
+#define SUM_SLOT(T) \
+    static NOT_INLINE double sum_##T##_slot(T *x, ptrdiff_t lanes, ptrdiff_t n_eights) { \
+        double sums[SUMS]; \
+        for (ptrdiff_t k = lanes; k < 8 * n_eights; k++) x[k] = (T)-0.0; \
+        for (int k = 0; k < SUMS; k++) sums[k] = -0.0; \
+        for (; n_eights >= SUMS / 8; n_eights -= SUMS / 8, x += SUMS) \
+            for (int k = 0; k < SUMS; k++) sums[k] += x[k]; \
+        if (n_eights) \
+            for (int k = 0; k < 8; k++) sums[k] += x[k]; \
+        for (int half = SUMS / 2; half; half /= 2) \
+            for (int k = 0; k < half; k++) sums[k] += sums[k + half]; \
+        return sums[0]; \
+    }
+SUM_SLOT(double)
+SUM_SLOT(float)
+#undef SUM_SLOT
+
+/* The block's last work: nobody needs the summed slots any more. */
+static void sum_lanes(const lanes_t *run, const block_view_t *b, double *sums) {
     for (int j = 0; j < run->n_sums; j++) {
-        const void *slot = slot_of(b, run->sum_slots[j]);
-        if (run->single)
-            widen(slot, scratch, b->lanes);
-        else
-            memcpy(scratch, slot, (size_t)b->lanes * sizeof(double));
-        sums[j] = tree_sum(scratch, b->lanes);
+        void *x = slot_of(b, run->sum_slots[j]);
+        sums[j] = run->single ? sum_float_slot(x, b->lanes, b->n_eights) : sum_double_slot(x, b->lanes, b->n_eights);
     }
 }
 
@@ -208,8 +219,7 @@ static void run_blocks(const lanes_t *run, ptrdiff_t first_block, ptrdiff_t end_
     const ptrdiff_t width = run->n_lanes_per_block, element = run->single ? sizeof(float) : sizeof(double);
     /* In the order of workspace_size. */
     block_view_t b = {workspace, (ptrdiff_t)slot_size(run), element, 0, 0, 0};
-    double *scratch = (double *)(b.slots + run->n_slots * b.slot_size);
-    tile_t *inputs = (tile_t *)(scratch + width), *outputs = inputs + run->n_inputs;
+    tile_t *inputs = (tile_t *)(b.slots + run->n_slots * b.slot_size), *outputs = inputs + run->n_inputs;
     char **places = (char **)(outputs + run->n_outputs);
     unsigned *failed = (unsigned *)(places + run->n_inputs + run->n_outputs);
     int n_inputs = find_tiles(run->inputs, run->input_slots, run->n_inputs, &b, places, inputs);
@@ -231,7 +241,7 @@ static void run_blocks(const lanes_t *run, ptrdiff_t first_block, ptrdiff_t end_
         written.lanes = lanes;
         run_code(run, &b, failed, read, n_read, written, n_written);
         for (int k = 0; k < n_outputs; k++) store_tile(&outputs[k], &b);
-        sum_lanes(run, &b, scratch, run->partial_sums + block * run->n_sums);
+        sum_lanes(run, &b, run->partial_sums + block * run->n_sums);
         if (run->failed) memcpy(run->failed + first, failed, (size_t)lanes * sizeof *failed);
     }
 }

@@ -40,7 +40,7 @@ typedef struct {
     const int *output_slots;
     int n_sums;
     const int *sum_slots;
-    double *partial_sums; /* [n_blocks][n_sums]: over the block's lanes, by a tree that depends on their number only */
+    double *partial_sums; /* [n_blocks][n_sums]: over the block's lanes, in an order that depends on their number only */
     int *failed; /* per lane: smallest number of a failing guard, or -1; NULL if there are no guards */
 } lanes_t;
 
@@ -64,11 +64,11 @@ static inline size_t slot_size(const lanes_t *run) {
     return (element * (size_t)run->n_lanes_per_block + 63) / 64 * 64;
 }
 
-/* Bytes of slots, of a double and an int per lane for sums and guards, and for each stream of a tile and its slot. */
+/* Bytes of slots, of an int per lane for guards, and for each stream of a tile and its slot. */
 static inline size_t workspace_size(const lanes_t *run) {
     size_t tiles = (size_t)run->n_inputs + (size_t)run->n_outputs;
-    return slot_size(run) * (size_t)run->n_slots +
-           (sizeof(double) + sizeof(int)) * (size_t)run->n_lanes_per_block + tiles * (sizeof(tile_t) + sizeof(char *));
+    return slot_size(run) * (size_t)run->n_slots + sizeof(int) * (size_t)run->n_lanes_per_block +
+           tiles * (sizeof(tile_t) + sizeof(char *));
 }
 
 #endif

@@ -51,6 +51,12 @@ static inline scale_factors scale_factors_of(scale_exponent k) {
     return f;
 }
 
+/* -k, of which the low bits are as they should be. */
+static inline scale_exponent opposite(scale_exponent k) {
+    scale_exponent minus = {-k.value, 2 * 2048 - k.biased};
+    return minus;
+}
+
 /* 2^-k for |k| <= 1022. */
 static inline double inverse_scale(scale_exponent k) {
     return double_of(((uint64_t)(2048 + 1023) << 52) - (k.biased << 52));

@@ -1,16 +1,20 @@
 /* How does wengert compute sigmoid, softplus and silu?
  *
- * All from exp(-|x|), which cannot overflow, in two parts (hi + lo) * 2^k:
+ * With exp(-x) = 2^k (1 + r + tail) and s = 2^-k, which is two factors where it leaves the range of doubles,
  *
- *     sigmoid(x) = 1/(1 + exp(-|x|)) or exp(-|x|)/(1 + exp(-|x|)),    silu(x) = x * sigmoid(x),
+ *     sigmoid(x) = s / (s + 1 + r + tail),     silu(x) = x * s / (s + 1 + r + tail).
+ *
+ * The sum keeps the rounding error of s + 1, and the products with the first factor of s are exact: three roundings in
+ * all, of r + tail, of the sum and of the quotient.  Scaling by the second factor comes last, so that results are right
+ * down to the subnormals.  And
+ *
  *     softplus(x) = max(x, 0) + log1p(exp(-|x|)),
  *
- * the stable forms of Maechler, "Accurately computing log(1 - exp(-|a|))" (2012, the Rmpfr vignette), and of Blanchard,
- * Higham and Higham, "Accurately computing the log-sum-exp and softmax functions", IMA J. Numer. Anal. 41 (2021).
- * Scaling by 2^k comes last, so that results are right down to the subnormals.  No branch.
+ * the stable form of Maechler, "Accurately computing log(1 - exp(-|a|))" (2012, the Rmpfr vignette), and of Blanchard,
+ * Higham and Higham, "Accurately computing the log-sum-exp and softmax functions", IMA J. Numer. Anal. 41 (2021), with
+ * exp(-|x|) in two parts.  No branch.
  *
- * Measured maximum error: softplus 0.82 ulp, sigmoid 0.64, silu 0.71 (without fma 1.11); 0.8 for subnormal results,
- * which are rounded twice.
+ * Measured maximum error: sigmoid 1.60 ulp, silu 1.56, softplus 0.82.
  */
 #ifndef WENGERT_VMATH_LOGISTIC_H
 #define WENGERT_VMATH_LOGISTIC_H
@@ -18,6 +22,29 @@
 #include "base.h"
 #include "exp.h"
 #include "log.h"
+
+/* numerator * sigmoid(x) for -1100 <= x <= 40; beyond, anything. */
+static inline double times_sigmoid(double numerator, double x) {
+    exp_reduced e = exp_reduce(-x);
+    scale_factors f = scale_factors_of(opposite(e.k));
+    /* Where 1 is the smaller one, this loses less than 2^-53 of the sum. */
+    dd constant = fast_two_sum(1.0, f.first * f.second);
+    return numerator * f.first / (constant.hi + (constant.lo + (e.r + e.tail))) * f.second;
+}
+
+/* sigmoid(40) rounds to 1, softplus(40) to 40; below -760 (-746 but for silu) all is 0. */
+#define VMATH_SIGMOID_ONE 40.0
+#define VMATH_SIGMOID_ZERO (-760.0)
+
+static inline double vsigmoid(double x) {
+    double y = x > VMATH_SIGMOID_ONE ? 1.0 : times_sigmoid(1.0, x);
+    return x < VMATH_SIGMOID_ZERO ? 0.0 : y;
+}
+
+static inline double vsilu(double x) {
+    double y = x > VMATH_SIGMOID_ONE ? x : times_sigmoid(x, x);
+    return copysign(x < VMATH_SIGMOID_ZERO ? 0.0 : y, x);
+}
 
 /* exp(-|x|) = (m.hi + m.lo) * scale.first * scale.second for |x| <= 1100; beyond, anything. */
 typedef struct { dd m; scale_factors scale; } scaled_dd;
@@ -27,39 +54,6 @@ static inline scaled_dd exp_of_minus_abs(double x) {
     dd one_r = fast_two_sum(1.0, e.r);
     scaled_dd y = {fast_two_sum(one_r.hi, one_r.lo + e.tail), scale_factors_of(e.k)};
     return y;
-}
-
-/* sigmoid(x) as a scaled double-double. */
-static inline scaled_dd sigmoid_parts(double x) {
-    scaled_dd e = exp_of_minus_abs(x), y;
-    double scale = e.scale.first * e.scale.second;
-    dd denominator = fast_two_sum(1.0, e.m.hi * scale), numerator;
-    denominator.lo += e.m.lo * scale;
-    int negative = x < 0.0;
-    numerator.hi = negative ? e.m.hi : 1.0;
-    numerator.lo = negative ? e.m.lo : 0.0;
-    y.m = quotient_dd(numerator, denominator);
-    y.scale.first = negative ? e.scale.first : 1.0;
-    y.scale.second = negative ? e.scale.second : 1.0;
-    return y;
-}
-
-/* sigmoid(40) rounds to 1, softplus(40) to 40; below -760 (-746 but for silu) all is 0. */
-#define VMATH_SIGMOID_ONE 40.0
-#define VMATH_SIGMOID_ZERO (-760.0)
-
-static inline double vsigmoid(double x) {
-    scaled_dd s = sigmoid_parts(x);
-    double y = (s.m.hi + s.m.lo) * s.scale.first * s.scale.second;
-    y = x > VMATH_SIGMOID_ONE ? 1.0 : y;
-    return x < VMATH_SIGMOID_ZERO ? 0.0 : y;
-}
-
-static inline double vsilu(double x) {
-    scaled_dd s = sigmoid_parts(x);
-    double y = vfma(x, s.m.hi, x * s.m.lo) * s.scale.first * s.scale.second;
-    y = x > VMATH_SIGMOID_ONE ? x : y;
-    return copysign(x < VMATH_SIGMOID_ZERO ? 0.0 : y, x);
 }
 
 /* log(1 + e) for 0 <= e <= 1, to about 2^-57. */
