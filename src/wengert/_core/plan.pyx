@@ -79,7 +79,10 @@ cdef class Plan:
     cdef int n_lanes_term
     cdef int[::1] place  # of each term: its slot or pool entry, -1 for none yet
     cdef unsigned char[::1] pinned  # of each term: is its pool entry its own for good?
-    cdef int n_pool, n_slots
+    cdef int n_pool, n_pinned, n_slots
+    cdef object codes, levels, varies, live, computed  # of each term, as arrays
+    cdef list pieces, written  # of each piece: its description; its instructions and their origins
+    cdef object output_places, output_pieces
     cdef readonly dict parts  # what a Program is made of
 
     def __init__(self, int first, list inputs, Var n_lanes, list outputs, list guards):
@@ -91,7 +94,7 @@ cdef class Plan:
         self.fuse()
         self.count_uses()
         self.find_levels()
-        self.assemble(inputs, n_lanes)
+        self.assemble()
 
     # ---- A: read ----
 
@@ -235,116 +238,126 @@ cdef class Plan:
             self.n_pool += 1
         return 0
 
-    cdef int assemble(self, list inputs, Var n_lanes) except -1:
-        """Schedule the pieces and write their instructions."""
+    cdef int assemble(self) except -1:
+        """Lay out the pieces and collect what a Program is made of."""
         cdef term_t* term
-        cdef int t, k, number, level, n_levels, n_terms, arg
-        # Guards become terms that check and have no value.
+        cdef int t, level
+        checks = self.add_checks()
+        self.describe(checks)
+        term = self.terms.term
+        constants = np.flatnonzero(self.live & (self.codes == CONSTANT))
+        uniform_inputs = np.flatnonzero(self.live & (self.codes == INPUT))
+        self.pin_shared([*constants, *uniform_inputs])
+        self.pieces, self.written, self.n_slots = [], [], 0
+        self.n_pinned = self.n_pool
+        outputs = np.asarray(self.outputs)
+        self.output_places, self.output_pieces = np.full((2, len(outputs)), -1, np.int32)
+        for level in range(1 + int(self.levels[self.live].max(initial=0))):
+            self.lay_uniform(level, checks)
+            self.lay_varying(level, checks)
+        uniform = ~self.varies[outputs]
+        self.output_places[uniform] = np.asarray(self.place)[outputs[uniform]]
+
+        pool = np.zeros(self.n_pool)
+        for t in constants:
+            pool[self.place[t]] = term[t].number
+        start = 0
+        for piece, (code, _) in zip(self.pieces, self.written):
+            piece["start"], piece["stop"] = start, start + len(code)
+            start += len(code)
+        origins = np.concatenate([origins for _, origins in self.written] + [np.empty(0, np.int64)]).tolist()
+        positions = {o: position(self.graph.codes, o) for o in {*origins, *[origin for _, _, origin in self.guards]}}
+        self.parts = {
+            "code": np.concatenate([code for code, _ in self.written] + [np.empty(0, vm.INSTRUCTION)]),
+            "positions": [positions[origin] for origin in origins],
+            "pool": pool,
+            "n_constants": len(constants),
+            "n_slots": self.n_slots,
+            "n_inputs": self.n_inputs,
+            "pieces": self.pieces,
+            "uniform_inputs": [(term[t].a, self.place[t]) for t in uniform_inputs],
+            "output_places": self.output_places,
+            "output_pieces": self.output_pieces,
+            "guards": [(outcome, positions[origin]) for _, outcome, origin in self.guards],
+        }
+        return 0
+
+    cdef dict add_checks(self):
+        """Make each guard a term that checks and has no value; give their outcomes by term."""
         checks = {}
-        origins = []
         for number, (t, outcome, origin) in enumerate(self.guards):
             checks[self.terms.intern(GUARDED, t, -1, -1, number, origin)] = outcome
-            origins.append(origin)
-        n_terms = self.terms.n_terms
-        term = self.terms.term
+        return checks
+
+    cdef int describe(self, dict checks) except -1:
+        """What each term is, as arrays."""
+        cdef term_t* term = self.terms.term
+        cdef int t, n_terms = self.terms.n_terms
         self.count_uses()
         for t in checks:
-            self.uses[<int>t] = 1
+            self.uses[t] = 1
         self.find_levels()
-        kinds = np.array([term[t].varying for t in range(n_terms)], np.uint8)
-        levels = np.asarray(self.level)
-        live = np.asarray(self.uses) > 0
-        codes = np.array([term[t].op for t in range(n_terms)], np.int32)
-        n_levels = 1 + (int(levels[live].max()) if live.any() else 0)
-        computed = live & (codes != CONSTANT) & (codes != INPUT) & (codes != LANE) & (codes != LANE_SUM)
-
+        self.varies = np.array([term[t].varying for t in range(n_terms)], bool)
+        self.codes = np.array([term[t].op for t in range(n_terms)], np.int32)
+        self.levels = np.asarray(self.level)
+        self.live = np.asarray(self.uses) > 0
+        self.computed = self.live & ~np.isin(self.codes, (CONSTANT, INPUT, LANE, LANE_SUM))
         self.place = np.full(n_terms, -1, np.int32)
         self.pinned = np.zeros(n_terms, np.uint8)
-        constants = np.flatnonzero(live & (codes == CONSTANT))
-        for t in constants:
+        return 0
+
+    cdef int pin_shared(self, list first) except -1:
+        """Pin what comes from outside, and the uniform values that another piece or the caller reads."""
+        cdef term_t* term = self.terms.term
+        cdef int t, k, arg
+        for t in [*first, *np.flatnonzero(self.live & (self.codes == LANE_SUM))]:
             self.pin(t)
-        for t in np.flatnonzero(live & ((codes == INPUT) | (codes == LANE_SUM))):
-            self.pin(t)
-        # Uniform values that another piece or the caller reads.
         for k in range(self.outputs.shape[0]):
             if not term[self.outputs[k]].varying:
                 self.pin(self.outputs[k])
-        for t in range(n_terms):
+        for t in range(self.terms.n_terms):
             if self.uses[t] and term[t].op != CONSTANT and term[t].op != INPUT and term[t].op != LANE:
                 for k in range(3):
                     arg = term[t].a if k == 0 else term[t].b if k == 1 else term[t].c
                     if (arg >= 0 and not term[arg].varying
                             and (term[t].varying or term[t].op == LANE_SUM or self.level[t] != self.level[arg])):
                         self.pin(arg)
+        return 0
 
-        pieces, codes_of_pieces, origins_of_pieces = [], [], []
+    cdef int lay_uniform(self, int level, dict checks) except -1:
+        """The uniform piece that runs after so many sums over lanes."""
+        part = 2 * (self.computed & ~self.varies & (self.levels == level)).astype(np.uint8)
+        targets = np.flatnonzero((part == 2) & ((np.asarray(self.pinned) == 1) | (self.codes == GUARDED)))
+        if len(targets):
+            n_used = self.write_piece(part, self.in_output_order(targets), checks, False, self.n_pinned)
+            self.n_pool = max(self.n_pool, n_used)
+            self.pieces.append({"varying": False, "inputs": [], "sums": []})
+        return 0
+
+    cdef int lay_varying(self, int level, dict checks) except -1:
+        """The varying piece that runs after so many sums over lanes."""
+        cdef term_t* term = self.terms.term
         outputs = np.asarray(self.outputs)
-        output_kinds = kinds[outputs] if len(outputs) else np.zeros(0, np.uint8)
-        output_places = np.full(len(outputs), -1, np.int32)
-        output_pieces = np.full(len(outputs), -1, np.int32)
-        n_pool_after = self.n_pool
-        n_pinned = self.n_pool
-        self.n_slots = 0
-        for level in range(n_levels):
-            part = (computed & (kinds == 0) & (levels == level)).astype(np.uint8) * 2
-            targets = np.flatnonzero((part == 2) & ((np.asarray(self.pinned) == 1) | (codes == GUARDED)))
-            if len(targets):
-                code, origin, n_used = self.write_piece(part, self.in_output_order(targets), checks, False, n_pinned)
-                n_pool_after = max(n_pool_after, n_used)
-                pieces.append({"varying": False, "inputs": [], "sums": []})
-                codes_of_pieces.append(code)
-                origins_of_pieces.append(origin)
-            sums = np.flatnonzero(live & (codes == LANE_SUM) & (levels == level + 1))
-            summed = np.array([term[t].a for t in sums], np.int32)
-            here = (kinds == 1) & (levels == level)
-            wanted = np.concatenate([
-                summed, outputs[(output_kinds == 1) & (levels[outputs] == level)] if len(outputs) else outputs,
-                np.flatnonzero(computed & here & (codes == GUARDED)),
-            ]).astype(np.int32)
-            if len(wanted):
-                part = (live & (kinds == 1) & (levels <= level)).astype(np.uint8)
-                part[computed & (kinds == 1) & (levels <= level)] = 2
-                # Guards of earlier levels have been checked.
-                part[(codes == GUARDED) & (levels < level)] = 0
-                distinct = self.in_output_order(np.unique(wanted))
-                code, origin, n_used = self.write_piece(part, distinct, checks, True, 0)
-                self.n_slots = max(self.n_slots, n_used)
-                lanes = np.flatnonzero((codes == LANE) & (part == 1))
-                pieces.append({
-                    "varying": True,
-                    "inputs": [(term[t].a, self.place[t]) for t in lanes],
-                    "sums": [(self.place[term[t].a], self.place[t]) for t in sums],
-                })
-                mine = (output_kinds == 1) & (levels[outputs] == level) if len(outputs) else np.zeros(0, bool)
-                output_places[mine] = np.asarray(self.place)[outputs[mine]]
-                output_pieces[mine] = len(pieces) - 1
-                codes_of_pieces.append(code)
-                origins_of_pieces.append(origin)
-        uniform = output_kinds == 0
-        output_places[uniform] = np.asarray(self.place)[outputs[uniform]] if len(outputs) else 0
-
-        pool = np.zeros(n_pool_after)
-        for t in constants:
-            pool[self.place[t]] = term[t].number
-        lengths = np.cumsum([0] + [len(code) for code in codes_of_pieces])
-        for k, piece in enumerate(pieces):
-            piece["start"], piece["stop"] = int(lengths[k]), int(lengths[k + 1])
-        code = np.concatenate(codes_of_pieces) if codes_of_pieces else np.empty(0, vm.INSTRUCTION)
-        origin = np.concatenate(origins_of_pieces) if origins_of_pieces else np.empty(0, np.int64)
-        positions = {int(o): position(self.graph.codes, o) for o in {*origin.tolist(), *origins}} if pieces else {}
-        self.parts = {
-            "code": code,
-            "positions": [positions[int(o)] for o in origin],
-            "pool": pool,
-            "n_constants": len(constants),
-            "n_slots": self.n_slots,
-            "n_inputs": self.n_inputs,
-            "pieces": pieces,
-            "uniform_inputs": [(term[t].a, self.place[t]) for t in np.flatnonzero(live & (codes == INPUT))],
-            "output_places": output_places,
-            "output_pieces": output_pieces,
-            "guards": [(outcome, positions[int(o)]) for (_, outcome, o) in self.guards],
-        }
+        sums = np.flatnonzero(self.live & (self.codes == LANE_SUM) & (self.levels == level + 1))
+        mine = self.varies[outputs] & (self.levels[outputs] == level)
+        guards = np.flatnonzero(self.computed & self.varies & (self.levels == level) & (self.codes == GUARDED))
+        targets = np.unique(np.concatenate([[term[t].a for t in sums], outputs[mine], guards]).astype(np.int32))
+        if len(targets) == 0:
+            return 0
+        here = self.live & self.varies & (self.levels <= level)
+        # Guards of earlier levels have been checked.
+        part = np.where(here & self.computed & ~((self.codes == GUARDED) & (self.levels < level)), 2, 0)
+        part = np.where(here & (self.codes == LANE), 1, part).astype(np.uint8)
+        n_used = self.write_piece(part, self.in_output_order(targets), checks, True, 0)
+        self.n_slots = max(self.n_slots, n_used)
+        lanes = np.flatnonzero((self.codes == LANE) & (part == 1))
+        self.output_places[mine] = np.asarray(self.place)[outputs[mine]]
+        self.output_pieces[mine] = len(self.pieces)
+        self.pieces.append({
+            "varying": True,
+            "inputs": [(term[t].a, self.place[t]) for t in lanes],
+            "sums": [(self.place[term[t].a], self.place[t]) for t in sums],
+        })
         return 0
 
     cdef object in_output_order(self, targets):
@@ -355,8 +368,8 @@ cdef class Plan:
 
     # ---- D: order and slots ----
 
-    cdef tuple write_piece(self, part, targets, dict checks, bint is_varying, int n_before):
-        """Instructions of a piece, their origins, and the number of slots or pool entries used."""
+    cdef int write_piece(self, part, targets, dict checks, bint is_varying, int n_before) except -1:
+        """Write the instructions of a piece and their origins; give the number of slots or pool entries used."""
         cdef Schedule schedule = Schedule(self.terms, part, targets)
         cdef const int[::1] order = schedule.order
         cdef term_t* term = self.terms.term
@@ -409,7 +422,8 @@ cdef class Plan:
                     if left[arg] == 0:
                         free[n_free] = self.place[arg]
                         n_free += 1
-        return code, origins, n_used
+        self.written.append((code, origins))
+        return n_used
 
 
 cdef int refuse_outsider() except -1:
