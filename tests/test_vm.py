@@ -186,11 +186,11 @@ def copy_columns(build, source, target, width):
 @pytest.mark.parametrize("columns", [1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 16, 19, 36])
 def test_rows_are_transposed_and_nothing_else_is_touched(build, dtype, columns):
     rng = np.random.default_rng(columns)
-    for n_lanes, width in product((1, 7, 8, 9, 63, 64, 65, 200), (8, 64, 72)):
+    for n_lanes, width, gap in product((1, 7, 8, 9, 63, 64, 65, 200), (8, 64, 72), (0, 1)):
         source = rng.normal(size=(n_lanes, columns)).astype(dtype)
-        around = np.full((n_lanes + 2, columns + 2), 7, dtype)
-        copy_columns(build, source, around[1:-1, 1:-1], width)
-        expected = np.pad(source, 1, constant_values=7)
+        around = np.full((n_lanes + 2, columns + 2 * gap), 7, dtype)
+        copy_columns(build, source, around[1:-1, gap : columns + gap], width)
+        expected = np.pad(source, ((1, 1), (gap, gap)), constant_values=7)
         np.testing.assert_array_equal(around, expected)
 
 
@@ -240,6 +240,17 @@ def test_sums_are_accurate_and_do_not_see_other_lanes(build, dtype):
         x = column[:n_lanes]
         (total,) = vm.run_lanes(build, COPY, 2, 64, np.zeros(1), [(0, x)], [(1, np.empty_like(x))], [1])
         assert total == pytest.approx(np.sum(x.astype(np.longdouble)), rel=2e-15, abs=0)
+
+
+@every_build
+@every_dtype
+@pytest.mark.parametrize("width", [8, 16, 24, 40, 64])
+def test_sums_have_every_lane_once(build, dtype, width):
+    """Of powers of two that add up without rounding: a sum tells which lanes are in it."""
+    for n_lanes in range(1, 50):
+        x = (2.0 ** np.arange(n_lanes)).astype(dtype)
+        (total,) = vm.run_lanes(build, COPY, 2, width, np.zeros(1), [(0, x)], [(1, np.empty_like(x))], [1])
+        assert total == 2.0**n_lanes - 1
 
 
 @pytest.mark.parametrize("zero", [0.0, -0.0])

@@ -322,12 +322,10 @@ cdef class QuickLanes(Quick):
         cdef Py_ssize_t position = 0, j
         cdef list result = []
         for leaf, array, axis in zip(self.leaves, arrays, self.axes):
-            flat = None
             for j in range(leaf.size):
                 if program.output_pieces[position + j] < 0:
-                    if flat is None:
-                        flat = array.reshape((-1, leaf.size))
-                    flat[:, j] = self.pool[program.output_places[position + j]]
+                    fill_column(cnp.PyArray_DATA(array), 1 if axis is None else n_lanes, leaf.size, j,
+                                self.pool[program.output_places[position + j]], program.single)
             position += leaf.size
             if axis is None:
                 result.append(float(array) if leaf.is_number else array)
@@ -342,6 +340,17 @@ cdef inline void spread_streams(Py_ssize_t* stream, void* data, Py_ssize_t n, Py
     for j in range(n):
         stream[2 * j] = <Py_ssize_t>data + j * item
         stream[2 * j + 1] = n * item
+
+
+cdef inline void fill_column(void* data, Py_ssize_t n_rows, Py_ssize_t n_columns, Py_ssize_t column, double value,
+                             bint single) noexcept nogil:
+    """Put a number into one column of rows side by side, of float64 or float32."""
+    cdef Py_ssize_t row
+    for row in range(n_rows):
+        if single:
+            (<float*>data)[row * n_columns + column] = <float>value
+        else:
+            (<double*>data)[row * n_columns + column] = value
 
 
 cdef class Caller:
