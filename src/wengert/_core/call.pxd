@@ -45,6 +45,7 @@ cdef class QuickLanes(Quick):
 
     cdef Py_ssize_t put(self, tuple args) noexcept
     cdef list new_arrays(self, Py_ssize_t n_lanes)
+    cdef list arrays_of(self, out, tuple args, Py_ssize_t n_lanes)
     cdef int run_pieces(self, Py_ssize_t n_lanes) except -2
     cdef list finish(self, list arrays, Py_ssize_t n_lanes)
 

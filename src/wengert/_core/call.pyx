@@ -214,17 +214,18 @@ cdef class QuickLanes(Quick):
     cdef object run(self, tuple args, object out):
         cdef Py_ssize_t n_lanes
         # Another thread may be in the midst of this, or a finalizer that runs during it.
-        if out is not None or len(args) != self.n_parameters or self.is_running:
+        if len(args) != self.n_parameters or self.is_running:
             return NotImplemented
         self.is_running = True
         try:
             n_lanes = self.put(args)
             if n_lanes <= 0 or n_lanes * <double>self.program.n_instructions_ > MUCH_WORK:
                 return NotImplemented
-            arrays = self.new_arrays(n_lanes)
-            if self.run_pieces(n_lanes) >= 0:
+            arrays = self.new_arrays(n_lanes) if out is None else self.arrays_of(out, args, n_lanes)
+            if arrays is None or self.run_pieces(n_lanes) >= 0:
                 return NotImplemented
-            return self.form.nest(self.finish(arrays, n_lanes))
+            leaves = self.finish(arrays, n_lanes)
+            return self.form.nest(leaves) if out is None else out
         finally:
             self.is_running = False
 
@@ -283,6 +284,27 @@ cdef class QuickLanes(Quick):
             else:
                 array = cnp.PyArray_SimpleNew(n_axes, &dims[1], typenum)
             arrays.append(array)
+            position += leaf.size
+        return arrays
+
+    cdef list arrays_of(self, out, tuple args, Py_ssize_t n_lanes):
+        """The arrays of `out`, if they can be written while the arguments are read; None if not."""
+        cdef Form leaf
+        cdef Py_ssize_t position = 0
+        cdef int typenum = cnp.NPY_FLOAT if self.program.single else cnp.NPY_DOUBLE
+        cdef list arrays = self.form.leaves_of(out)
+        cdef list others = list(args)
+        for leaf, array, axis in zip(self.leaves, arrays, self.axes):
+            if axis != 0 or not cnp.PyArray_CheckExact(array) or not cnp.PyArray_ISCARRAY(array):
+                return None
+            if cnp.PyArray_TYPE(array) != typenum or array.shape != (n_lanes, *leaf.shape):
+                return None
+            for other in others:
+                if cnp.PyArray_CheckExact(other) and np.may_share_memory(array, other):
+                    return None
+            others.append(array)
+            spread_streams(&self.outputs[position, 0], cnp.PyArray_DATA(array), leaf.size,
+                           cnp.PyArray_ITEMSIZE(array))
             position += leaf.size
         return arrays
 
