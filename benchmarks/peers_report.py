@@ -33,7 +33,7 @@ TARGETS = (
     Target("rosenbrock_10_into", "warm", 1.5, "casadi"),
     Target("rosenbrock_1000", "first", 1 / 500, "jax"),
     Target("rosenbrock_1000", "first", 1 / 5, "casadi"),
-    Target("rosenbrock_10", "warm", 1 / 1.9, OURS, ours="wengert_2_threads"),
+    Target("asian_option", "warm", 1 / 1.9, OURS, ours="wengert_2_threads"),
 )
 
 FORMS = (

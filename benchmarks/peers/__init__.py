@@ -56,7 +56,13 @@ PEERS: dict[str, Peer] = {
     for peer in (
         Peer("wengert", "wengert", "with_wengert", "scalar", "wengert"),
         Peer(
-            "wengert_2_threads", "wengert, 2 threads", "with_wengert", "scalar", "wengert", 2, only=("rosenbrock_10",)
+            "wengert_2_threads",
+            "wengert, 2 threads",
+            "with_wengert",
+            "scalar",
+            "wengert",
+            2,
+            only=("rosenbrock_10", "asian_option"),
         ),
         Peer("gcc", "C by gcc", "with_gcc", "scalar", ""),
         Peer("numpy", "NumPy by hand", "with_numpy", "by_hand", "numpy"),
