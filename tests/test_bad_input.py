@@ -179,6 +179,14 @@ def test_an_interrupt_of_a_long_batch(threads):
 # ---- side effects ----
 
 
+@pytest.mark.parametrize("draw", [random.random, np.random.rand], ids=["random", "numpy"])
+def test_random_numbers_from_a_global_generator_are_noticed(draw):
+    c = wg.compile(lambda x: x * draw())
+    with pytest.warns(wg.FrozenNumberWarning, match="drew random numbers"):
+        first = c(2.0)
+    assert c(2.0) == first
+
+
 def test_what_a_function_does_besides_happens_when_it_is_recorded():
     """As the documentation of compile says."""
     log, rng, numbers = [], random.Random(0), iter(range(100))

@@ -20,7 +20,14 @@ from wengert._core.var import Var
 from wengert.check import check_grad
 from wengert.compiled import Compiled, TooManyPathsWarning, compile  # noqa: A004
 from wengert.derivatives import hessian, hvp, jacobian, jvp, vjp
-from wengert.errors import NonFiniteError, ProgramFormatError, ShapeError, TracingError, WengertError
+from wengert.errors import (
+    FrozenNumberWarning,
+    NonFiniteError,
+    ProgramFormatError,
+    ShapeError,
+    TracingError,
+    WengertError,
+)
 from wengert.mapped import vmap
 from wengert.threads import get_num_threads, set_num_threads
 from wengert.transforms import grad, value_and_grad
@@ -29,6 +36,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Compiled",
+    "FrozenNumberWarning",
     "Graph",
     "NonFiniteError",
     "ProgramFormatError",

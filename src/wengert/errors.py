@@ -19,5 +19,9 @@ class NonFiniteError(WengertError, FloatingPointError):
     """A number that must be finite is not."""
 
 
+class FrozenNumberWarning(UserWarning):
+    """A compiled function drew random numbers, which every later call will find as they were."""
+
+
 class ProgramFormatError(WengertError, ValueError):
     """A saved program is damaged or of an unknown version."""

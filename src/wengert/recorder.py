@@ -7,7 +7,9 @@ the function needs them: an array that it only maps never has its elements recor
 
 from __future__ import annotations
 
+import random
 import threading
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +23,7 @@ from wengert._core.forms import Form, form_of
 from wengert._core.plan import Plan
 from wengert._core.program import Program
 from wengert._core.var import Var
+from wengert.errors import FrozenNumberWarning
 from wengert.signatures import NUMBER, Arguments, Shape, numbers_in, size, without
 
 THE_NUMBER, ALL_ELEMENTS, LANES, N_LANES = "the number", "all elements", "lanes", "number of lanes"
@@ -220,7 +223,10 @@ def record(function: Callable[..., Any], arguments: Arguments, single: bool) -> 
             recording.enter_lanes()
         leaves = [mine.open_leaf(k) for k in range(len(arguments.leaves))]
         args, kwargs = arguments.rebuild(leaves)
+        before = random_states()
         form, elements = form_of(function(*args, **kwargs))
+        if random_states() != before:
+            warn_of_random_numbers(function)
         plan = Plan(first, mine.inputs, mine.n_lanes, elements, recording.recorded_guards())
         program = Program(plan.parts | {"single": single})
         return Recorded(program, form, mine.blocks, mine.demanded_shapes())
@@ -229,6 +235,22 @@ def record(function: Callable[..., Any], arguments: Arguments, single: bool) -> 
         mine.inputs, mine.n_lanes = [], None
         leaves = args = kwargs = elements = plan = None  # type: ignore[assignment]  # or the nodes would outlive the recording
         recording.close_recording(first)
+
+
+def random_states() -> Any:
+    """Something that differs once a number was drawn from Python's or NumPy's global generator."""
+    state: Any = np.random.get_state(legacy=False)["state"]  # noqa: NPY002  (this is the one that is looked at)
+    return random.getstate(), state["pos"], state["key"].tobytes()
+
+
+def warn_of_random_numbers(function: Callable[..., Any]) -> None:
+    name = getattr(function, "__name__", "the function")
+    warnings.warn(
+        f"{name} drew random numbers while it was recorded: they are constants of the program, the same at every call. "
+        "Pass random numbers as arguments",
+        FrozenNumberWarning,
+        stacklevel=6,
+    )
 
 
 def gather(recorded: Recorded, arguments: Arguments, dtype: Any) -> tuple[Any, Any, list[Any]]:
