@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 
 from wengert.errors import TracingError
 
@@ -85,19 +84,16 @@ def get_num_threads() -> int:
     return chosen or available_cores()
 
 
-def spread(share: Callable[[int, int], None], n_blocks: int, work: float, n_threads: int) -> None:
-    """Call ``share(first, end)`` for parts of the blocks, in this thread and in others if it is worth their waking."""
+def spread(take_blocks: Callable[[], None], n_blocks: int, work: float, n_threads: int) -> None:
+    """Call ``take_blocks()`` in this thread, and in others too if the work is worth their waking."""
     n = int(max(1, min(n_threads, n_blocks, work / (4 * WORK_OF_WAKING))))
-    bounds = [n_blocks * k // n for k in range(n + 1)]
-    if n == 1:
-        share(0, n_blocks)
-        return
-    futures = [executor(n).submit(share, first, end) for first, end in pairwise(bounds[1:])]
+    futures = [executor(n).submit(take_blocks) for _ in range(n - 1)]
     try:
-        share(bounds[0], bounds[1])
+        take_blocks()
     finally:
-        # Also after an interrupt: the others stop soon, and must not write into arrays that the caller takes back.
-        failures = [future.exception() for future in futures]
+        # A thread that has not begun yet is not needed any more. The others must not write into arrays that the caller
+        # takes back, also after an interrupt.
+        failures = [future.exception() for future in futures if not future.cancel()]
     for failure in failures:
         if failure is not None:
             raise failure

@@ -1,7 +1,7 @@
 """How does a program run over many lanes, on several threads?
 
-The lanes are cut into blocks, the blocks into one contiguous share per thread. Sums are kept block by block and added
-up by a tree that does not know of threads, so the bits are the same for any number of them.
+The lanes are cut into blocks, of which each thread takes a few at a time. Sums are kept block by block and added up by
+a tree that does not know of threads, so the bits are the same for any number of them.
 """
 
 cimport cython
@@ -13,8 +13,10 @@ from wengert._core.program cimport Program, piece_t, set_pool
 from wengert._core.vm cimport Workspace, lanes_t, stream_t, vm, workspace_size
 
 cdef enum:
-    # Instructions times lanes until a thread comes up for air: about 10 ms, which makes an interrupt prompt.
-    WORK_AT_A_TIME = 100_000_000
+    # Instructions times lanes until a thread comes up for air: at most about 10 ms, which makes an interrupt prompt; at
+    # least 50 us, beside which taking the GIL is nothing.
+    MOST_WORK = 100_000_000
+    LEAST_WORK = 500_000
 
 
 @cython.final
@@ -104,6 +106,7 @@ cdef class LanesRun:
     cdef const Py_ssize_t[:, ::1] inputs, outputs
     cdef PieceRun piece  # that runs now
     cdef list arrays
+    cdef Py_ssize_t next_block  # that no thread has taken yet
     cdef bint stopped  # by an exception in one of the threads
 
     def __init__(self, Program program, Py_ssize_t n_lanes, const double[::1] uniform,
@@ -127,8 +130,8 @@ cdef class LanesRun:
         Parameters
         ----------
         spread : callable
-            ``spread(share, n_blocks, work)`` calls ``share(first_block, end_block)`` for parts of all blocks, in
-            several threads if that is worth the `work`, in instructions times lanes.
+            ``spread(take_blocks, n_blocks, work)`` calls ``take_blocks()``, in several threads at once if that is worth
+            the `work`, in instructions times lanes.
 
         Returns
         -------
@@ -151,10 +154,10 @@ cdef class LanesRun:
                 continue
             self.piece = PieceRun(program, k)
             self.piece.point(&self.pool[0], self.inputs, self.outputs, self.n_lanes)
-            self.stopped = False
+            self.stopped, self.next_block = False, 0
             try:
                 if self.n_lanes:
-                    spread(self.share, self.n_blocks, float(self.n_lanes) * (piece.stop - piece.start))
+                    spread(self.take_blocks, self.n_blocks, float(self.n_lanes) * (piece.stop - piece.start))
             except BaseException:
                 self.stopped = True  # also if the interrupt came while this thread waited for the others
                 raise
@@ -169,21 +172,23 @@ cdef class LanesRun:
             return int(result[0])
         return result
 
-    def share(self, Py_ssize_t first_block, Py_ssize_t end_block):
-        """Run these blocks in this thread."""
+    def take_blocks(self):
+        """Run blocks in this thread, a few at a time, until none are left."""
         cdef Workspace workspace = Workspace()
-        cdef Py_ssize_t block, end
+        cdef Py_ssize_t first, end
         cdef const lanes_t* lanes = &self.piece.lanes
-        cdef Py_ssize_t n_at_a_time = max(1, WORK_AT_A_TIME // ((lanes.n_code + 1) * lanes.n_lanes_per_block))
+        cdef Py_ssize_t work = (lanes.n_code + 1) * lanes.n_lanes_per_block
+        # Few enough that threads end at about the same time, also if one of them wakes late or has a slow core.
+        cdef Py_ssize_t n_at_a_time = max(LEAST_WORK // work, min(self.n_blocks // 32, MOST_WORK // work), 1)
         try:
             workspace.provide(workspace_size(lanes))
-            block = first_block
-            while block < end_block and not self.stopped:
-                end = min(block + n_at_a_time, end_block)
+            while self.next_block < self.n_blocks and not self.stopped:
+                first = self.next_block  # threads change it in turns, as they hold the GIL here
+                end = min(first + n_at_a_time, self.n_blocks)
+                self.next_block = end
                 with nogil:
-                    vm.run_blocks(lanes, block, end, self.n_lanes, workspace.data)
+                    vm.run_blocks(lanes, first, end, self.n_lanes, workspace.data)
                 PyErr_CheckSignals()
-                block = end
         except BaseException:
             self.stopped = True
             raise
