@@ -62,6 +62,7 @@ class Op:
     numpy: str
     domain: tuple[Interval, ...]
     defaults: tuple[float, ...]
+    commutes: bool
     kinks: dict[tuple[float, ...], tuple[float, ...]] = field(hash=False)
 
     @property
@@ -91,6 +92,7 @@ def op(
     numpy: str = "",
     domain: tuple[Interval, ...] = (),
     defaults: tuple[float, ...] = (),
+    commutes: bool = False,
     kinks: dict[tuple[float, ...], tuple[float, ...]] | None = None,
 ) -> Op:
     """Add a row to the table.
@@ -113,6 +115,8 @@ def op(
         For each argument the closed interval on which the value is a real number.
     defaults : tuple of float
         Default values of the last arguments.
+    commutes : bool
+        May the two arguments be swapped without changing a bit?
     kinks : dict
         Arguments at which a slope jumps, and the slopes taken there.
     """
@@ -126,6 +130,7 @@ def op(
         numpy=numpy or name,
         domain=domain or (REAL,) * len(slopes),
         defaults=defaults,
+        commutes=commutes,
         kinks=kinks or {},
     )
     OPS[name] = row
@@ -135,9 +140,18 @@ def op(
 ZERO = lambda a, b, y: 0
 
 # ---- arithmetic ----
-op("add", lambda a, b: a + b, lambda a, b, y: 1, lambda a, b, y: 1, infix="+", doc="Sum.")
+op("add", lambda a, b: a + b, lambda a, b, y: 1, lambda a, b, y: 1, commutes=True, infix="+", doc="Sum.")
 op("sub", lambda a, b: a - b, lambda a, b, y: 1, lambda a, b, y: -1, infix="-", numpy="subtract", doc="Difference.")
-op("mul", lambda a, b: a * b, lambda a, b, y: b, lambda a, b, y: a, infix="*", numpy="multiply", doc="Product.")
+op(
+    "mul",
+    lambda a, b: a * b,
+    lambda a, b, y: b,
+    lambda a, b, y: a,
+    commutes=True,
+    infix="*",
+    numpy="multiply",
+    doc="Product.",
+)
 op("div", lambda a, b: a / b, lambda a, b, y: 1 / b, lambda a, b, y: -y / b, infix="/", numpy="divide", doc="Quotient.")
 op("neg", lambda x: -x, lambda x, y: -1, infix="-", numpy="negative", doc="Negative.")
 op(
@@ -179,6 +193,7 @@ op(
     lambda a, b, y: b,
     lambda a, b, y: a,
     numpy="-",
+    commutes=True,
     doc="Product in which a factor of zero wins, also over infinity and NaN: the chain rule's, where zero is strong.",
 )
 op("square", lambda x: x * x, lambda x, y: 2 * x, infix="**2", doc="Square.")
@@ -406,10 +421,26 @@ op("lt", lambda a, b: where(a < b, 1, 0), ZERO, ZERO, infix="<", numpy="less", d
 op("le", lambda a, b: where(a <= b, 1, 0), ZERO, ZERO, infix="<=", numpy="less_equal", doc="``a <= b``.")
 op("gt", lambda a, b: where(a > b, 1, 0), ZERO, ZERO, infix=">", numpy="greater", doc="``a > b``.")
 op("ge", lambda a, b: where(a >= b, 1, 0), ZERO, ZERO, infix=">=", numpy="greater_equal", doc="``a >= b``.")
-op("eq", lambda a, b: where(a == b, 1, 0), ZERO, ZERO, infix="==", numpy="equal", doc="``a == b``.")
-op("ne", lambda a, b: where(a != b, 1, 0), ZERO, ZERO, infix="!=", numpy="not_equal", doc="``a != b``.")
-op("logical_and", lambda a, b: where((a != 0) & (b != 0), 1, 0), ZERO, ZERO, infix="&", doc="Both are true.")
-op("logical_or", lambda a, b: where((a != 0) | (b != 0), 1, 0), ZERO, ZERO, infix="|", doc="At least one is true.")
+op("eq", lambda a, b: where(a == b, 1, 0), ZERO, ZERO, commutes=True, infix="==", numpy="equal", doc="``a == b``.")
+op("ne", lambda a, b: where(a != b, 1, 0), ZERO, ZERO, commutes=True, infix="!=", numpy="not_equal", doc="``a != b``.")
+op(
+    "logical_and",
+    lambda a, b: where((a != 0) & (b != 0), 1, 0),
+    ZERO,
+    ZERO,
+    commutes=True,
+    infix="&",
+    doc="Both are true.",
+)
+op(
+    "logical_or",
+    lambda a, b: where((a != 0) | (b != 0), 1, 0),
+    ZERO,
+    ZERO,
+    commutes=True,
+    infix="|",
+    doc="At least one is true.",
+)
 op("logical_not", lambda x: where(x == 0, 1, 0), lambda x, y: 0, infix="~", doc="The contrary.")
 
 # ---- superinstructions: pairs that stand one after the other in gradients, worth one pass over memory less ----

@@ -96,7 +96,7 @@ cdef class QuickCall(Quick):
         cdef int k, failed
         if len(args) != self.n_parameters:
             return NotImplemented
-        cdef bint is_long = program.n_instructions_ > SHORT
+        cdef bint is_long = program.n_code > SHORT
         if is_long or program.n_outputs > FEW:
             own = <double*>PyMem_Malloc((program.n_outputs + program.n_pool) * sizeof(double))
             if own == NULL:
@@ -219,7 +219,7 @@ cdef class QuickLanes(Quick):
         self.is_running = True
         try:
             n_lanes = self.put(args)
-            if n_lanes <= 0 or n_lanes * <double>self.program.n_instructions_ > MUCH_WORK:
+            if n_lanes <= 0 or n_lanes * <double>self.program.n_code > MUCH_WORK:
                 return NotImplemented
             arrays = self.new_arrays(n_lanes) if out is None else self.arrays_of(out, args, n_lanes)
             if arrays is None or self.run_pieces(n_lanes) >= 0:
@@ -239,7 +239,7 @@ cdef class QuickLanes(Quick):
             parameter = &self.parameters[k]
             arg = args[k]
             if not parameter.is_array:
-                if type(arg) is not float:
+                if not PyFloat_Check(arg):
                     return -1
                 self.uniform[parameter.first] = PyFloat_AS_DOUBLE(arg)
                 continue

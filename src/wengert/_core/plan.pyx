@@ -21,7 +21,7 @@ from wengert._core.current cimport own_graph
 from wengert._core.graph cimport Graph
 from wengert._core.origin cimport position
 from wengert._core.schedule cimport GUARDED, Schedule
-from wengert._core.terms cimport CONSTANT, Terms, term_t
+from wengert._core.terms cimport CONSTANT, Terms, commutes, term_t
 from wengert._core.var cimport Var, node_of
 from wengert._core.vm cimport instr_t
 from wengert._core import vm
@@ -29,20 +29,16 @@ from wengert.errors import TracingError
 
 cdef int[N_CODES] arity
 cdef short[N_CODES][N_CODES][2] fused  # code of the superinstruction of outer, inner and position; 0 for none
-cdef bint[N_CODES] commutes
 
 
 cdef int read_table() except -1:
     """Fill the arrays above from the table of ops."""
     memset(arity, 0, sizeof(arity))
     memset(fused, 0, sizeof(fused))
-    memset(commutes, 0, sizeof(commutes))
     for row in ops.OPS.values():
         arity[<int>row.code] = row.arity
     for row in ops.FUSED.values():
         fused[<int>ops.OPS[row.outer].code][<int>ops.OPS[row.inner].code][<int>row.at] = row.code
-    for name in ("add", "mul"):
-        commutes[<int>ops.OPS[name].code] = True
     return 0
 
 
@@ -265,11 +261,12 @@ cdef class Plan:
         for piece, (code, _) in zip(self.pieces, self.written):
             piece["start"], piece["stop"] = start, start + len(code)
             start += len(code)
-        origins = np.concatenate([origins for _, origins in self.written] + [np.empty(0, np.int64)]).tolist()
-        positions = {o: position(self.graph.codes, o) for o in {*origins, *[origin for _, _, origin in self.guards]}}
+        origins = np.concatenate([origins for _, origins in self.written] + [np.empty(0, np.int64)])
+        distinct, position_of = np.unique(origins, return_inverse=True)
         self.parts = {
             "code": np.concatenate([code for code, _ in self.written] + [np.empty(0, vm.INSTRUCTION)]),
-            "positions": [positions[origin] for origin in origins],
+            "positions": [position(self.graph.codes, origin) for origin in distinct],
+            "position_of": position_of.astype(np.int32),
             "pool": pool,
             "n_constants": len(constants),
             "n_slots": self.n_slots,
@@ -278,7 +275,7 @@ cdef class Plan:
             "uniform_inputs": [(term[t].a, self.place[t]) for t in uniform_inputs],
             "output_places": self.output_places,
             "output_pieces": self.output_pieces,
-            "guards": [(outcome, positions[origin]) for _, outcome, origin in self.guards],
+            "guards": [(outcome, position(self.graph.codes, origin)) for _, outcome, origin in self.guards],
         }
         return 0
 
@@ -297,8 +294,11 @@ cdef class Plan:
         for t in checks:
             self.uses[t] = 1
         self.find_levels()
-        self.varies = np.array([term[t].varying for t in range(n_terms)], bool)
-        self.codes = np.array([term[t].op for t in range(n_terms)], np.int32)
+        cdef unsigned char[::1] varies = np.empty(n_terms, np.uint8)
+        cdef int[::1] codes = np.empty(n_terms, np.int32)
+        for t in range(n_terms):
+            varies[t], codes[t] = term[t].varying, term[t].op
+        self.varies, self.codes = np.asarray(varies).astype(bool), np.asarray(codes)
         self.levels = np.asarray(self.level)
         self.live = np.asarray(self.uses) > 0
         self.computed = self.live & ~np.isin(self.codes, (CONSTANT, INPUT, LANE, LANE_SUM))

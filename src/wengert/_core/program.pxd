@@ -29,7 +29,7 @@ cdef class Program:
     cdef double* pool  # constants in place; its other entries belong to whoever holds the GIL
     cdef const int[::1] output_places, output_pieces  # slot in that piece, or pool entry and -1
     cdef bint single  # float32 throughout
-    cdef int n_instructions_
+    cdef int n_code  # instructions
     cdef readonly bint varies  # has it varying pieces?
     cdef dict parts  # as the plan gave them
     cdef object code_array

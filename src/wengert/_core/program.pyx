@@ -83,7 +83,7 @@ cdef class Program:
         self.n_lanes_per_block = next(
             (width for width, n_bytes in WIDTHS if width * bytes_per_lane <= n_bytes), NARROWEST
         )
-        self.n_instructions_ = len(self.code_array)
+        self.n_code = len(self.code_array)
         self.check()
         self.take_pool(np.asarray(parts["pool"], np.float32 if self.single else np.float64).astype(np.float64))
         self.take_pieces(parts["pieces"])
@@ -138,7 +138,7 @@ cdef class Program:
                 raise ProgramFormatError("these are not the parts of a program: a number in them is out of range")
 
         def within(numbers, size):
-            demand(all(0 <= n < size for n in numbers))
+            demand(len(numbers) == 0 or 0 <= np.min(numbers) <= np.max(numbers) < size)
 
         for piece in parts["pieces"]:
             demand(0 <= piece["start"] <= piece["stop"] <= len(code))
@@ -148,27 +148,28 @@ cdef class Program:
             if piece["varying"]:
                 # There are kernels for all kinds of operands except all uniform.
                 demand(bool(np.all(part["kind"] < KERNELS[part["op"]])))
-            within(part["dst"][~guard].tolist(), size)
-            within(part["b"][guard].tolist(), max(1, n_guards))
+            within(part["dst"][~guard], size)
+            within(part["b"][guard], max(1, n_guards))
             for bit, name in enumerate("abc"):
                 uniform = (part["kind"] & (1 << bit) != 0) | (not piece["varying"])
                 place = part[name][~guard] if name == "b" else part[name]
                 uniform = uniform[~guard] if name == "b" else uniform
-                within(place[uniform].tolist(), max(1, n_pool))
-                within(place[~uniform].tolist(), size)
-            for number, place in piece["inputs"]:
-                within([number], self.n_inputs)
-                within([place], self.n_slots)
-            for slot, place in piece["sums"]:
-                within([slot], self.n_slots)
-                within([place], n_pool)
-        for number, place in parts["uniform_inputs"]:
-            within([number], self.n_inputs)
-            within([place], n_pool)
+                within(place[uniform], max(1, n_pool))
+                within(place[~uniform], size)
+            within([number for number, _ in piece["inputs"]], self.n_inputs)
+            within([slot for _, slot in piece["inputs"]], self.n_slots)
+            within([slot for slot, _ in piece["sums"]], self.n_slots)
+            within([place for _, place in piece["sums"]], n_pool)
+        within([number for number, _ in parts["uniform_inputs"]], self.n_inputs)
+        within([place for _, place in parts["uniform_inputs"]], n_pool)
+        demand(len(parts["position_of"]) == len(code))
+        within(parts["position_of"], len(parts["positions"]))
         demand(self.output_places.shape[0] == self.output_pieces.shape[0])
-        for piece, place in zip(self.output_pieces, self.output_places):
-            demand(-1 <= piece < len(parts["pieces"]) and (piece < 0 or parts["pieces"][piece]["varying"]))
-            within([place], n_pool if piece < 0 else self.n_slots)
+        pieces, places = np.asarray(self.output_pieces), np.asarray(self.output_places)
+        within(pieces + 1, len(parts["pieces"]) + 1)
+        demand(all(parts["pieces"][piece]["varying"] for piece in set(pieces[pieces >= 0].tolist())))
+        within(places[pieces < 0], n_pool)
+        within(places[pieces >= 0], self.n_slots)
 
     cdef int run_once(self, double* pool) noexcept nogil:
         cdef int k, failed
@@ -241,7 +242,7 @@ cdef class Program:
                 else:
                     operands = [name(x, not varying or kind >> bit & 1) for bit, x in enumerate((a, b, c))]
                     text = f"{name(dst, not varying)} = {NAMES[op]} {', '.join(operands[:ARITY[op]])}"
-                where = parts["positions"][k]
+                where = parts["positions"][parts["position_of"][k]]
                 lines.append(f"  {text:40}" + (f" {where[2]}, line {where[1]} of {where[0]}" if where else ""))
             lines += [f"  u{place} = sum of s{slot} over the lanes" for slot, place in piece["sums"]]
         returned = [name(place, piece < 0) for place, piece in zip(self.output_places, self.output_pieces)]

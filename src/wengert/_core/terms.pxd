@@ -5,6 +5,10 @@
 
 from libc.stdint cimport int64_t
 
+from wengert._core.codes cimport N_CODES
+
+cdef unsigned char[N_CODES] commutes  # of each op: may its arguments be swapped?
+
 cdef enum:
     CONSTANT = 0  # the op of a term that is a number; the others are the codes of nodes and ops
 

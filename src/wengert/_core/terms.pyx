@@ -15,15 +15,15 @@ from wengert._core.codes cimport *
 ctypedef void (*eager_t)(const double* x, double* out) noexcept nogil
 
 cdef eager_t* eager = <eager_t*>PyCapsule_GetPointer(kernels.table, "wengert.eager")
-cdef unsigned char[N_CODES] commutes, is_truth  # of each op: may its arguments be swapped; is it always 0 or 1?
+cdef unsigned char[N_CODES] is_truth  # of each op: is it always 0 or 1?
 
 
 cdef int read_table() except -1:
     """Fill the arrays above from the table of ops."""
     memset(commutes, 0, sizeof(commutes))
     memset(is_truth, 0, sizeof(is_truth))
-    for name in ("add", "mul", "mul_no_nan", "eq", "ne", "logical_and", "logical_or"):
-        commutes[<int>ops.OPS[name].code] = 1
+    for row in ops.OPS.values():
+        commutes[<int>row.code] = row.commutes
     for name in ("lt", "le", "gt", "ge", "eq", "ne", "logical_and", "logical_or", "logical_not"):
         is_truth[<int>ops.OPS[name].code] = 1
     return 0
