@@ -10,7 +10,7 @@
 #include "vmath/vmath.h"
 
 /* Codes that a program has besides those of the ops and superinstructions. */
-enum { CODE_GUARD = 83, N_INSTRUCTION_CODES = 84 };
+enum { CODE_GUARD = 85, N_INSTRUCTION_CODES = 86 };
 
 /* ---- values ---- */
 
@@ -595,68 +595,68 @@ static inline void eager_logical_not(const double *x, double *out) {
 }
 
 static inline void fill_table(eager_t *eager) {
-    eager[6] = eager_add;
-    eager[7] = eager_sub;
-    eager[8] = eager_mul;
-    eager[9] = eager_div;
-    eager[10] = eager_neg;
-    eager[11] = eager_pow;
-    eager[12] = eager_mod;
-    eager[13] = eager_floordiv;
-    eager[14] = eager_mul_no_nan;
-    eager[15] = eager_square;
-    eager[16] = eager_reciprocal;
-    eager[17] = eager_sqrt;
-    eager[18] = eager_cbrt;
-    eager[19] = eager_hypot;
-    eager[20] = eager_exp;
-    eager[21] = eager_exp2;
-    eager[22] = eager_expm1;
-    eager[23] = eager_log;
-    eager[24] = eager_log2;
-    eager[25] = eager_log10;
-    eager[26] = eager_log1p;
-    eager[27] = eager_logaddexp;
-    eager[28] = eager_sin;
-    eager[29] = eager_cos;
-    eager[30] = eager_tan;
-    eager[31] = eager_asin;
-    eager[32] = eager_acos;
-    eager[33] = eager_atan;
-    eager[34] = eager_atan2;
-    eager[35] = eager_sinh;
-    eager[36] = eager_cosh;
-    eager[37] = eager_tanh;
-    eager[38] = eager_asinh;
-    eager[39] = eager_acosh;
-    eager[40] = eager_atanh;
-    eager[41] = eager_sigmoid;
-    eager[42] = eager_softplus;
-    eager[43] = eager_relu;
-    eager[44] = eager_leaky_relu;
-    eager[45] = eager_elu;
-    eager[46] = eager_gelu;
-    eager[47] = eager_silu;
-    eager[48] = eager_erf;
-    eager[49] = eager_erfc;
-    eager[50] = eager_abs;
-    eager[51] = eager_sign;
-    eager[52] = eager_floor;
-    eager[53] = eager_ceil;
-    eager[54] = eager_round;
-    eager[55] = eager_min;
-    eager[56] = eager_max;
-    eager[57] = eager_where;
-    eager[58] = eager_stop_gradient;
-    eager[59] = eager_lt;
-    eager[60] = eager_le;
-    eager[61] = eager_gt;
-    eager[62] = eager_ge;
-    eager[63] = eager_eq;
-    eager[64] = eager_ne;
-    eager[65] = eager_logical_and;
-    eager[66] = eager_logical_or;
-    eager[67] = eager_logical_not;
+    eager[8] = eager_add;
+    eager[9] = eager_sub;
+    eager[10] = eager_mul;
+    eager[11] = eager_div;
+    eager[12] = eager_neg;
+    eager[13] = eager_pow;
+    eager[14] = eager_mod;
+    eager[15] = eager_floordiv;
+    eager[16] = eager_mul_no_nan;
+    eager[17] = eager_square;
+    eager[18] = eager_reciprocal;
+    eager[19] = eager_sqrt;
+    eager[20] = eager_cbrt;
+    eager[21] = eager_hypot;
+    eager[22] = eager_exp;
+    eager[23] = eager_exp2;
+    eager[24] = eager_expm1;
+    eager[25] = eager_log;
+    eager[26] = eager_log2;
+    eager[27] = eager_log10;
+    eager[28] = eager_log1p;
+    eager[29] = eager_logaddexp;
+    eager[30] = eager_sin;
+    eager[31] = eager_cos;
+    eager[32] = eager_tan;
+    eager[33] = eager_asin;
+    eager[34] = eager_acos;
+    eager[35] = eager_atan;
+    eager[36] = eager_atan2;
+    eager[37] = eager_sinh;
+    eager[38] = eager_cosh;
+    eager[39] = eager_tanh;
+    eager[40] = eager_asinh;
+    eager[41] = eager_acosh;
+    eager[42] = eager_atanh;
+    eager[43] = eager_sigmoid;
+    eager[44] = eager_softplus;
+    eager[45] = eager_relu;
+    eager[46] = eager_leaky_relu;
+    eager[47] = eager_elu;
+    eager[48] = eager_gelu;
+    eager[49] = eager_silu;
+    eager[50] = eager_erf;
+    eager[51] = eager_erfc;
+    eager[52] = eager_abs;
+    eager[53] = eager_sign;
+    eager[54] = eager_floor;
+    eager[55] = eager_ceil;
+    eager[56] = eager_round;
+    eager[57] = eager_min;
+    eager[58] = eager_max;
+    eager[59] = eager_where;
+    eager[60] = eager_stop_gradient;
+    eager[61] = eager_lt;
+    eager[62] = eager_le;
+    eager[63] = eager_gt;
+    eager[64] = eager_ge;
+    eager[65] = eager_eq;
+    eager[66] = eager_ne;
+    eager[67] = eager_logical_and;
+    eager[68] = eager_logical_or;
+    eager[69] = eager_logical_not;
 }
 
 /* ---- superinstructions ---- */
