@@ -246,4 +246,13 @@ static const block_t FLOAT_BLOCKS[8 * N_INSTRUCTION_CODES] = {
 #include "instructions.h"
 };
 
+static void store_bools(const void *numbers, int single, char *restrict out, ptrdiff_t n) {
+    const double *restrict doubles = numbers;
+    const float *restrict floats = numbers;
+    if (single)
+        for (ptrdiff_t k = 0; k < n; k++) out[k] = floats[k] != 0.0f;
+    else
+        for (ptrdiff_t k = 0; k < n; k++) out[k] = doubles[k] != 0.0;
+}
+
 #endif

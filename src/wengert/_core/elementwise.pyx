@@ -155,16 +155,6 @@ cdef void run_kernel(const walk_t* w, int kind, const char** at, char* out, Py_s
         memcpy(out + done, padded[3], rest * w.element)
 
 
-cdef void store_bools(const char* block, Py_ssize_t element, char* out, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t k
-    if element == 8:
-        for k in range(n):
-            out[k] = (<const double*>block)[k] != 0
-    else:
-        for k in range(n):
-            out[k] = (<const float*>block)[k] != 0
-
-
 cdef enum way_t:
     AS_IT_IS
     GATHER_ROW
@@ -225,7 +215,7 @@ cdef void run_span(const walk_t* w, Py_ssize_t first, Py_ssize_t n, bint one_row
                     gather(w, &w.operands[j], first + done, size, <char*>blocks[j])
         if w.logical:
             run_kernel(w, kind, at, <char*>blocks[3], size)
-            store_bools(<const char*>blocks[3], element, out, size)
+            vm.store_bools(blocks[3], element == 4, out, size)
         else:
             run_kernel(w, kind, at, out, size)
         out += size * out_element

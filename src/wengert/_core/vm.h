@@ -59,6 +59,8 @@ typedef struct {
     void (*combine_sums)(double *partial_sums, ptrdiff_t n_blocks, int n_sums, double *total);
     /* The kernels over doubles and over floats: the one of op `code` for operands of `kind` is at 8*code + kind. */
     const block_t *double_blocks, *float_blocks;
+    /* n bytes, 1 where a number is not 0. */
+    void (*store_bools)(const void *numbers, int single, char *out, ptrdiff_t n);
 } vm_t;
 
 /* Bytes of a slot: whole cache lines. */

@@ -44,6 +44,7 @@ cdef extern from "vm.h" nogil:
         void (*combine_sums)(double* partial_sums, Py_ssize_t n_blocks, int n_sums, double* total) noexcept nogil
         const block_t* double_blocks
         const block_t* float_blocks
+        void (*store_bools)(const void* numbers, bint single, char* out, Py_ssize_t n) noexcept nogil
 
     size_t workspace_size(const lanes_t* run) noexcept
 
