@@ -529,7 +529,7 @@ cdef object make(type kind, PyObject* args, PyObject* kwargs):
     return new_var(kind, args, kwargs)
 
 
-(<PyTypeObject*>Var).tp_new = make
+(<PyTypeObject*>Var).tp_new = <newfunc><void*>make
 
 
 cdef int refuse_reading() except -1:
