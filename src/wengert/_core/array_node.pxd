@@ -10,6 +10,7 @@ cdef class Record:
     cdef readonly tuple constants  # of each argument: its value, or None if it is a node
     cdef readonly dict params
     cdef readonly object value  # an ndarray; None of a node that is a number
+    cdef readonly object dtype
     cdef public object grad  # of a leaf
 
 

@@ -23,6 +23,7 @@ class Row:
 
 
 LEAF_ARRAY, INPUT_ARRAY, ASSEMBLE = Row("leaf"), Row("input"), Row("assemble")
+cdef object FLOAT = np.dtype(np.float64)
 """An array that the user made; an argument of a function under transformation; scalars as one array."""
 
 
@@ -103,6 +104,7 @@ cdef object append_structured(Graph g, object row, tuple arguments, dict params,
         node = append(g, STRUCTURED, last, 0, 0.0, 0.0, 0.0)
     else:
         node = append(g, STRUCTURED, before, last, 0.0, 0.0, 0.0)
+    record.dtype = getattr(value, "dtype", FLOAT)
     g.records[node] = record
     if is_array:
         record.value = value

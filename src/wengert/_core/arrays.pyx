@@ -22,6 +22,7 @@ from wengert._core.array_node import ASSEMBLE, LEAF_ARRAY
 from wengert._core.builds import kernels
 from wengert._core.codes cimport ELEMENT
 from wengert._core.current cimport own_graph
+from wengert._core.elementwise cimport apply_elementwise
 from wengert._core.graph cimport Graph, append, check_owner
 from wengert._core.number cimport read_number
 from wengert._core.var cimport Var, node_of, record1, record2, record3, wrap
@@ -34,19 +35,12 @@ cdef enum:
     MANY = 4096  # elements from which on taking one of them does not open all
     MOST_IN_A_LANE = 4096  # elements of an array, or products of a matmul, in a mapped function that runs over lanes
 
-FUNCTIONS = {}
-"""NumPy's functions that take these arrays; numpy_functions.py fills it."""
-UFUNC_COMPOSITES = {}
-"""Ufuncs that are no op of the table, made of several."""
-METHODS = {}
-"""Methods of ufuncs (reduce, accumulate, ...), by ufunc and name of the method."""
-REFUSED = {}
-"""Why some other function of NumPy takes no array of vars."""
+surface = None
+"""The functions of NumPy that take these arrays: numpy_functions.py, which puts itself here."""
 
 cdef dict MOVES = {"reshape": 1, "transpose": 1, "broadcast_to": 1, "getitem": 1, "take": 1, "take_along": 1, "put": 2,
                    "concatenate": -1}
 # Rows that only move elements, and how many of their arguments these come from; -1 for all.
-cdef set TRUTHS = {"lt", "le", "gt", "ge", "eq", "ne", "logical_and", "logical_or", "logical_not"}
 
 
 @cython.final
@@ -323,7 +317,7 @@ cdef class VarArray:
     @property
     def mT(self):
         """The array with its last two axes exchanged."""
-        return FUNCTIONS[np.swapaxes](self, -1, -2)
+        return surface.FUNCTIONS[np.swapaxes](self, -1, -2)
 
     @property
     def real(self):
@@ -360,20 +354,19 @@ cdef class VarArray:
 
     def reshape(self, *shape, order="C"):
         """The elements in another shape; one length may be -1."""
-        return FUNCTIONS[np.reshape](self, shape[0] if len(shape) == 1 else shape, order=order)
+        return surface.FUNCTIONS[np.reshape](self, shape[0] if len(shape) == 1 else shape, order=order)
 
     def transpose(self, *axes):
         """The array with its axes permuted."""
         if not axes or axes == (None,):
             return self.T
-        return FUNCTIONS[np.transpose](self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes)
+        return surface.FUNCTIONS[np.transpose](self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes)
 
     def __getattr__(self, name):
         # All other methods that arrays and NumPy have under one name.
-        function = FUNCTIONS.get(getattr(np, name, None)) if name in ARRAY_METHODS else None
-        if function is None:
+        if name not in ARRAY_METHODS:
             raise AttributeError(f"an array of vars has no attribute {name!r}")
-        return partial(function, self)
+        return partial(getattr(np, name), self)
 
     # ---- arithmetic ----
 
@@ -472,7 +465,7 @@ cdef class VarArray:
         return call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function, types, args, kwargs):
-        return call_function(function, args, kwargs)
+        return surface.call_function(function, args, kwargs)
 
 
 ARRAY_METHODS = frozenset((
@@ -485,49 +478,21 @@ ARRAY_METHODS = frozenset((
 
 def call_ufunc(ufunc, str method, tuple inputs, dict kwargs):
     """What NumPy's ufuncs do on vars and arrays of them."""
-    how = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "")
-    if kwargs.get("out", (None,)) != (None,):
-        raise TracingError(f"{how} cannot write into an array of numbers (out=, or an in-place operator on one): the "
-                           "derivatives would be lost; write a = a + v in place of a += v")
-    kwargs.pop("out", None)
-    if method == "__call__":
-        if ufunc is np.matmul and not kwargs:
-            return apply(structured.ROWS["matmul"], inputs, {})
-        if ufunc is np.divmod and not kwargs:
-            return elementwise("floordiv", inputs), elementwise("mod", inputs)
-        where, dtype = kwargs.pop("where", True), kwargs.pop("dtype", None)
-        if not kwargs and where is True:
-            if ufunc in UFUNCS:
-                result = elementwise(UFUNCS[ufunc], inputs)
-            elif ufunc in UFUNC_COMPOSITES:
-                result = UFUNC_COMPOSITES[ufunc](*inputs)
-            else:
-                raise TracingError(refusal(how, ufunc))
-            return result if dtype is None else apply(structured.ROWS["cast"], (result,), {"dtype": np.dtype(dtype)})
-    elif (ufunc, method) in METHODS:
-        return METHODS[ufunc, method](*inputs, **kwargs)
-    elif method == "outer" and ufunc in UFUNCS and not kwargs:
-        left, right = inputs
-        left = FUNCTIONS[np.reshape](left, np.shape(left) + (1,) * np.ndim(right))
-        return call_ufunc(ufunc, "__call__", (left, right), {})
-    raise TracingError(refusal(how, ufunc) + (" with keyword arguments" if kwargs else ""))
-
-
-def call_function(function, tuple args, dict kwargs):
-    """What NumPy's functions do on vars and arrays of them."""
-    if function not in FUNCTIONS:
-        raise TracingError(refusal(f"np.{function.__name__}", function))
-    try:
-        return FUNCTIONS[function](*args, **kwargs)
-    except TypeError as error:
-        if isinstance(error, TracingError) or "argument" not in str(error):
-            raise
-        raise TracingError(f"np.{function.__name__} with these arguments has no derivative rule here: {error}") from error
-
-
-cdef str refusal(str how, function):
-    why = REFUSED.get(function)
-    return f"{how} has no derivative rule here" + (f": {why}" if why else "")
+    if kwargs.pop("out", (None,)) != (None,):
+        raise TracingError(f"{surface.full_name(ufunc)} cannot write into an array of numbers (out=, or an in-place "
+                           "operator on one): the derivatives would be lost; write a = a + v in place of a += v")
+    if method != "__call__":
+        return surface.call_method(ufunc, method, inputs, kwargs)
+    if kwargs.pop("where", True) is not True:
+        raise TracingError(f"{surface.full_name(ufunc)} with where= has no derivative rule here; see numpy.where")
+    dtype = kwargs.pop("dtype", None)
+    if not kwargs and ufunc in UFUNCS:
+        result = elementwise(UFUNCS[ufunc], inputs)
+    elif not kwargs and ufunc is np.matmul:
+        result = apply(structured.ROWS["matmul"], inputs, {})
+    else:
+        result = surface.call_ufunc(ufunc, inputs, kwargs)
+    return result if dtype is None else apply(structured.ROWS["cast"], (result,), {"dtype": np.dtype(dtype)})
 
 
 # ---- arrays and their elements ----
@@ -678,7 +643,7 @@ cdef object recorded(row, tuple arguments, dict params):
             values.append(x)
     with np.errstate(all="ignore"):
         if type(row) is ops.Op:
-            value = elementwise_values(row, values)
+            value = apply_elementwise(row.code, tuple(values))
         else:
             value = row.value(*values, **params)
     if not g.open_recordings and isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biu":
@@ -701,15 +666,6 @@ cdef object constant(x):
     if read_number(x, &number):
         return number
     raise TracingError(f"{type(x).__name__} is no number and no array of numbers")
-
-
-cdef object elementwise_values(row, list values):
-    """Value of an op of the table on arrays."""
-    value = kernels.evaluate(row.name, *values)[0]
-    dtypes = [x.dtype for x in values if isinstance(x, np.ndarray)]
-    if row.name in TRUTHS:
-        return value.astype(bool)
-    return value.astype(np.result_type(*dtypes)) if all([dtype == np.float32 for dtype in dtypes]) else value
 
 
 cdef bint goes_by_elements(arguments, size) except -1:
@@ -804,7 +760,7 @@ def elementwise(str name, tuple arguments):
     if not any([type(x) is Var or type(x) is VarArray for x in arguments]):
         if any([np.iscomplexobj(x) for x in arguments]):
             return kernels.evaluate(name, *arguments)[0]
-        return elementwise_values(row, list(arguments))
+        return apply_elementwise(row.code, arguments)
     if name == "pow" and is_two(arguments[1]):
         name, arguments, row = "square", arguments[:1], ops.OPS["square"]
     try:
