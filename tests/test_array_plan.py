@@ -315,6 +315,72 @@ def test_sums_of_nothing_but_repetition() -> None:
     r.check(r.row("sum", wide, axis=0), r.row("max", wide, axis=0), r.row("sum", wide), r.row("logsumexp", wide))
 
 
+STEPS = st.sampled_from([None, Slice(None, None, -1), Slice(None, None, 2), Slice(1, None, None)])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.tuples(*[st.sampled_from([1, 2, 7, 40])] * 3),
+    st.sampled_from([(), (1,), (3,), (2, 3)]),
+    st.sampled_from([(), (1,), (3,), (2, 3)]),
+    st.tuples(*[st.tuples(st.booleans(), STEPS, STEPS, st.booleans())] * 2),
+    st.booleans(),
+)
+def test_products_of_matrices_in_any_layout(
+    lengths: tuple[int, int, int],
+    a_stack: tuple[int, ...],
+    b_stack: tuple[int, ...],
+    layouts: tuple[tuple[bool, Any, Any, bool], ...],
+    single: bool,
+) -> None:
+    m, n, k = lengths
+    r = Recorder()
+    operands = []
+    for stack, shape, (is_transposed, rows, columns, is_vector) in (
+        (a_stack, (m, k), layouts[0]), (b_stack, (k, n), layouts[1]),
+    ):  # fmt: skip
+        whole_shape = [2 * length + 1 for length in (shape[::-1] if is_transposed else shape)]
+        x = r.input(random(*stack, *whole_shape))
+        if is_transposed:
+            x = r.row("transpose", x, axes=(*range(len(stack)), len(stack) + 1, len(stack)))
+        full = (Slice(None, None, None),) * len(stack)
+        x = r.row("getitem", x, key=(*full, rows or Slice(0, None, None), columns or Slice(0, None, None)))
+        x = r.row("getitem", x, key=(*full, Slice(0, shape[0], None), Slice(0, shape[1], None)))
+        if is_vector and not stack:
+            x = r.row("getitem", x, key=(0,) if stack is a_stack and not operands else (Slice(None, None, None), 0))
+        operands.append(x)
+    r.check(r.row("matmul", *operands), single=single, rtol=1e-4 if single else 1e-11)
+
+
+@pytest.mark.parametrize(
+    "subscripts",
+    [
+        "ij,jk->ik", "ij,kj->ki", "bij,bjk->bik", "ij,j->i", "i,ij,j->", "ij,ij->", "ij,ij->j", "i,j->ij", "ijk->kij",
+        "ijk->i", "bhik,bhjk->bhij", "ij,kl->", "ii->i", "ij,jk,kl->il", "i,i,i->i", "i...,...->i...", "bi,bij->bj",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("single", [False, True])
+def test_einsums(subscripts: str, single: bool) -> None:
+    r = Recorder()
+    size = {letter: 2 + k for k, letter in enumerate("bhijkl.")}
+    size["l"] = size["i"]
+    terms = subscripts.replace("...", ".").partition("->")[0].split(",")
+    shapes = [tuple(size[letter] for letter in term) for term in terms]
+    operands = [r.input(random(*shape)) for shape in shapes]
+    y = r.row("einsum", *operands, subscripts=subscripts)
+    r.check(y, r.op("tanh", y), single=single, rtol=1e-4 if single else 1e-11)
+
+
+def test_sums_of_products_make_no_array_of_products() -> None:
+    r = Recorder()
+    x, w = r.input(random(50, 40, 1)), r.input(random(50, 1, 30))
+    outer = r.op("mul", x, w)
+    program = r.check(
+        r.row("sum", outer, axis=0), r.row("sum", r.op("neg", outer), axis=0, keepdims=True), r.row("sum", outer)
+    )
+    assert program.n_bytes < 50 * 40 * 30 * 8
+
+
 def test_nans_and_infinities_go_through_extremes() -> None:
     for special in (np.nan, np.inf, -np.inf):
         r = Recorder()

@@ -21,6 +21,7 @@ from wengert._core.vm import INSTRUCTION
 from wengert.array_groups import Group, Groups
 from wengert.array_loops import FIXED, ROW, joined, plan_loops
 from wengert.array_memory import Lifetime, place
+from wengert.array_products import Product, product
 from wengert.array_read import Reading, Value
 from wengert.array_tape import Tape
 from wengert.array_views import Base, Shape, View, broadcast_strides, whole, whole_strides
@@ -63,6 +64,7 @@ class ArrayPlan:
         self.code: list[Any] = []
         self.origins: list[Any] = []
         self.n_code = 0
+        self.products: list[Product] = []
         steps = [self.write(step) for step in self.steps]
         origins = np.concatenate([*self.origins, np.empty(0, np.int64)])
         self.parts = {
@@ -75,6 +77,7 @@ class ArrayPlan:
             "code": np.concatenate([*self.code, np.empty(0, INSTRUCTION)]),
             "positions": [self.reading.positions[int(k)] for k in origins],
             "steps": [step for step in steps if step is not None],
+            "products": self.products,
             "rows": [self.row_entry(number) for number in range(len(self.reading.rows))],
             "n_guards": len(tape.guards),
         }
@@ -255,7 +258,11 @@ class ArrayPlan:
             return {"kind": "numbers", "arrays": [], "links": links}
         arrays = [self.array_of(v) for v in row.operands]
         arrays.append(self.array(target, self.type_of(row.dtype), row.shape, whole_strides(row.shape)))
-        return {"kind": "python", "arrays": arrays, "links": [], "row": step.row, "n_read": len(row.operands)}
+        if row.name == "product":
+            (a, b), (u, v) = row.operands, [self.view_of_value(value) for value in row.operands]
+            self.products.append(product(u, a.shape, v, b.shape))
+            return {"kind": "product", "arrays": arrays, "links": [], "number": len(self.products) - 1}
+        return {"kind": "python", "arrays": arrays, "links": [], "number": step.row, "n_read": len(row.operands)}
 
     def array(self, place: tuple[int, int], kind: str, shape: Shape, strides: tuple[int, ...]) -> dict[str, Any]:
         item = 4 if kind == "f" else 8

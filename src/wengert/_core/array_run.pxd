@@ -6,6 +6,7 @@
 
 cimport numpy as cnp
 
+from wengert._core.products cimport product_t
 from wengert._core.vm cimport Workspace, instr_t
 
 cdef enum:
@@ -39,7 +40,7 @@ cdef struct step_t:
     int first_link, n_loads, n_stores  # of numbers
     int n_outer
     Py_ssize_t n_rows, n_inner, rows, chunk
-    int number  # of a row
+    int number  # of a row, or of a product
 
 cdef class ArrayWorkspace:
     cdef char** base  # address of each buffer
@@ -61,6 +62,7 @@ cdef class Runner:
     cdef step_t* steps
     cdef strided_t* arrays
     cdef link_t* links
+    cdef product_t* products
     cdef int n_run, n_inputs, n_outputs, n_buffers, n_pool, most_streams, most_sums
     cdef Py_ssize_t arena_bytes, chunk_bytes, slot_bytes, n_partial
     cdef bint single
@@ -75,4 +77,5 @@ cdef class Runner:
     cdef void run_numbers(self, const step_t* step, ArrayWorkspace w) noexcept nogil
     cdef int run_group(self, const step_t* step, ArrayWorkspace w) noexcept nogil
     cdef void run_copy(self, const step_t* step, ArrayWorkspace w) noexcept nogil
+    cdef void run_product(self, const step_t* step, ArrayWorkspace w) noexcept nogil
     cdef int run_python(self, const step_t* step, ArrayWorkspace w) except -1

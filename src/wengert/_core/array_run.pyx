@@ -16,6 +16,7 @@ from libc.string cimport memcpy
 
 import numpy as np
 
+from wengert._core.products cimport multiply, product_t
 from wengert._core.vm cimport Workspace, instr_t, lanes_t, stream_t, vm, workspace_size
 from wengert._core.vm import INSTRUCTION
 from wengert.errors import ShapeError
@@ -43,12 +44,14 @@ cdef enum:
     GROUP = 1
     COPY = 2
     PYTHON = 3
+    PRODUCT = 4
     FLAT = 0
     ROW = 1
     GATHER = 2
     FIXED = 3
 
-cdef dict STEP_KINDS = {"numbers": NUMBERS, "group": GROUP, "copy": COPY, "python": PYTHON}
+cdef dict STEP_KINDS = {"numbers": NUMBERS, "group": GROUP, "copy": COPY, "python": PYTHON,
+                        "product": PRODUCT}
 # Lane-instructions until a thread looks for Ctrl-C: about 10 ms.
 cdef double BREATH = 1e8
 
@@ -99,6 +102,7 @@ cdef class Runner:
         self.arena_bytes = line(parts["arena"])
         self.pool = np.array([*parts["pool"], 0.0])
         self.n_pool = <int>len(self.pool)
+        self.take_products(parts["products"])
         self.take_steps(parts["steps"])
         cdef Py_ssize_t k
         for k, (size, kind) in enumerate([*parts["inputs"], *parts["outputs"]]):
@@ -108,8 +112,25 @@ cdef class Runner:
         PyMem_Free(self.steps)
         PyMem_Free(self.arrays)
         PyMem_Free(self.links)
+        PyMem_Free(self.products)
         PyMem_Free(self.types)
         PyMem_Free(self.sizes)
+
+    def take_products(self, list products):
+        cdef product_t* p
+        cdef int axis
+        self.products = <product_t*>PyMem_Calloc(len(products) + 1, sizeof(product_t))
+        if self.products == NULL:
+            raise MemoryError(f"no memory for {len(products)} products")
+        for k, product in enumerate(products):
+            p = &self.products[<int>k]
+            p.m, p.n, p.k = product.m, product.n, product.k
+            p.a_row, p.a_col = product.a
+            p.b_row, p.b_col = product.b
+            p.n_axes = len(product.stack)
+            for axis in range(p.n_axes):
+                p.shape[axis] = product.stack[axis]
+                p.a_strides[axis], p.b_strides[axis] = product.a_stack[axis], product.b_stack[axis]
 
     def take_steps(self, list steps):
         cdef int k, n_arrays = 0, n_links = 0
@@ -140,7 +161,7 @@ cdef class Runner:
             step.n_sums = description.get("n_sums", 0)
             step.first_link, step.n_loads = n_links, description.get("n_loads", 0)
             step.n_stores = len(description["links"]) - step.n_loads
-            step.number = description.get("row", -1)
+            step.number = description.get("number", -1)
             for pool, buffer, offset in description["links"]:
                 self.links[n_links].pool, self.links[n_links].buffer = pool, buffer
                 self.links[n_links].offset = offset
@@ -317,6 +338,8 @@ cdef class Runner:
                 self.run_numbers(step, w)
             elif step.kind == COPY:
                 self.run_copy(step, w)
+            elif step.kind == PRODUCT:
+                self.run_product(step, w)
             else:
                 with gil:
                     try:
@@ -475,6 +498,11 @@ cdef class Runner:
         convert_rows(start_rows(w.base[x.buffer] + x.offset, n_outer, x.shape, x.strides, 0), x_stride, x.type,
                      start_rows(w.base[y.buffer] + y.offset, n_outer, y.shape, y.strides, 0), y_stride, y.type,
                      n_rows, n_inner)
+
+    cdef void run_product(self, const step_t* step, ArrayWorkspace w) noexcept nogil:
+        cdef const strided_t* a = &self.arrays[step.first_array]
+        multiply(&self.products[step.number], w.base[a.buffer] + a.offset, w.base[a[1].buffer] + a[1].offset,
+                 w.base[a[2].buffer] + a[2].offset, self.single)
 
     cdef int run_python(self, const step_t* step, ArrayWorkspace w) except -1:
         """NumPy computes the row."""
