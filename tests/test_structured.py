@@ -6,17 +6,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from row_cases import CASES, SINGULAR, Case, some
+from row_cases import CASES, SINGULAR, Case, jax_rows, some
 from tiny_tape import Recording, nested, plain, weights
 
 from wengert.errors import ShapeError
 from wengert.structured import ROWS, fit, freeze, rows, shape_of, thaw, times
 
+# Vars know no warnings; what is not finite is looked at.
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
 ALL = [case for cases in CASES.values() for case in cases]
 every_case = pytest.mark.parametrize("case", ALL, ids=str)
-differentiated = pytest.mark.parametrize(
-    "case", [c for c in ALL if any(ROWS[c.row].has_rule(k) for k in range(len(c.args)))], ids=str
-)
+
+
+def of_order(order: int) -> Any:
+    """Return a parametrisation over cases that have so many derivatives."""
+    with_rule = [c for c in ALL if c.orders >= order and any(ROWS[c.row].has_rule(k) for k in range(len(c.args)))]
+    return pytest.mark.parametrize("case", with_rule, ids=str)
 
 
 def value(case: Case, *args: Any) -> Any:
@@ -69,38 +75,68 @@ def test_value(case: Case) -> None:
     np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-11)
 
 
-@differentiated
-def test_rule_against_differences(case: Case) -> None:
-    if case.kink:
-        pytest.skip("a kink is near")
-    for k, adjoint in zip(where_differentiable(case), slopes(case), strict=True):
-        want = numerically(case, k, lambda *args: np.sum(value(case, *args) * weights(np.shape(value(case, *args)))))
-        assert np.shape(adjoint) == np.shape(case.args[k])
-        np.testing.assert_allclose(adjoint, want, rtol=1e-7, atol=1e-9 * case.rough)
-
-
-@differentiated
-def test_rule_of_the_rule_against_differences(case: Case) -> None:
-    if case.kink or max((np.size(a) for a in case.args), default=0) > 40:
-        pytest.skip("a kink is near, or too many elements")
+def by_differentiable(case: Case) -> tuple[Any, list[Any]]:
+    """Return the value as a function of the arguments that have a rule, and these arguments."""
     ks = where_differentiable(case)
 
-    def with_floats(*xs: Any) -> Any:
+    def f(*xs: Any) -> Any:
         args = list(case.args)
         for k, x in zip(ks, xs, strict=True):
             args[k] = x
         return value(case, *args)
 
-    xs = [np.asarray(case.args[k]) for k in ks]
+    return f, [np.asarray(case.args[k]) for k in ks]
+
+
+@of_order(1)
+def test_rule_against_differences(case: Case) -> None:
+    f, xs = by_differentiable(case)
+    for i, (x, adjoint) in enumerate(zip(xs, slopes(case), strict=True)):
+        want = differences(lambda x, i=i: np.sum(f(*xs[:i], x, *xs[i + 1 :]) * weights(np.shape(f(*xs)))), x)
+        assert np.shape(adjoint) == x.shape
+        np.testing.assert_allclose(adjoint, want, rtol=1e-7, atol=1e-9 * case.rough)
+
+
+@of_order(2)
+def test_rule_of_the_rule_against_differences(case: Case) -> None:
+    f, xs = by_differentiable(case)
     with Recording():
-        second = nested(with_floats, 2)(*xs)
 
         def total(*xs: Any) -> float:
-            return sum(float(np.sum(plain(p) * weights(shape_of(p)))) for p in nested(with_floats, 1)(*xs))
+            return sum(float(np.sum(plain(p) * weights(shape_of(p)))) for p in nested(f, 1)(*xs))
 
-        for i, (x, got) in enumerate(zip(xs, second, strict=True)):
+        for i, (x, got) in enumerate(zip(xs, nested(f, 2)(*xs), strict=True)):
             want = differences(lambda x, i=i: total(*xs[:i], x, *xs[i + 1 :]), x)
             np.testing.assert_allclose(plain(got), want, rtol=1e-6, atol=1e-8 * case.rough)
+
+
+@of_order(2)
+def test_rule_of_the_rule_against_jax(case: Case) -> None:
+    jax = pytest.importorskip("jax")
+    row = jax_rows(jax).get(case.row)
+    if row is None:
+        pytest.skip("JAX has no such function")
+    f, xs = by_differentiable(case)
+    with Recording():
+        got = [plain(part) for part in nested(f, 2)(*xs)]
+    with jax.enable_x64(True):
+
+        def value_in_jax(*xs: Any) -> Any:
+            args = list(case.args)
+            for k, x in zip(where_differentiable(case), xs, strict=True):
+                args[k] = 0.5 * (x + x.swapaxes(-1, -2)) if case.symmetric else x
+            return row(*args, **case.params)
+
+        def weighed(f: Any) -> Any:
+            def total(*xs: Any) -> Any:
+                parts = f(*xs)
+                return sum((p * weights(p.shape)).sum() for p in (parts if isinstance(parts, tuple) else (parts,)))
+
+            return jax.grad(total, argnums=tuple(range(len(xs))))
+
+        want = weighed(weighed(value_in_jax))(*map(jax.numpy.asarray, xs))
+    for g, w in zip(got, want, strict=True):
+        np.testing.assert_allclose(g, w, rtol=1e-8, atol=1e-8)
 
 
 @pytest.mark.parametrize("case", [c for c in ALL if ROWS[c.row].linear], ids=str)
@@ -161,9 +197,7 @@ def test_logsumexp_of_infinities() -> None:
     inf = np.inf
     x = np.array([[-inf, 0.0, -inf], [inf, 0.0, -inf], [-inf, -inf, -inf], [1e300, -1e300, 1e300]])
     np.testing.assert_array_equal(rows.logsumexp(x, axis=1), [0.0, inf, -inf, 1e300])
-    with np.errstate(invalid="ignore", under="ignore"):
-        weights = rule("logsumexp", x[:3], axis=1)
-    np.testing.assert_array_equal(weights, [[0, 1, 0], [1, 0, 0], [1, 1, 1]])
+    np.testing.assert_array_equal(rule("logsumexp", x[:3], axis=1), [[0, 1, 0], [1, 0, 0], [1, 1, 1]])
     assert rows.logsumexp(np.zeros(0)) == -inf
     assert np.isnan(rows.logsumexp(np.array([np.nan, 1.0])))
 
@@ -187,7 +221,7 @@ def test_third_derivative_of_a_determinant(a: Any) -> None:
     def f(x: Any) -> Any:
         return rows.det(x)
 
-    with Recording(), np.errstate(all="ignore"):
+    with Recording():
         got = plain(nested(f, 3)(a)[0])
         want = differences(lambda x: float(np.sum(plain(nested(f, 2)(x)[0]) * weights(a.shape))), a, step=1e-2)
     if np.all(np.linalg.det(a) != 0):
@@ -200,7 +234,7 @@ MISFITS: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
     ("matmul", (np.ones((2, 3)), np.ones((2, 3))), {}, r"matmul of shapes \(2, 3\) and \(2, 3\)"),
     ("matmul", (1.0, np.ones(3)), {}, r"matmul of shapes \(\) and \(3,\)"),
     ("einsum", (np.ones((2, 3)), np.ones(2)), {"subscripts": "ij,j"}, r"\(2, 3\) and \(2,\)"),
-    ("einsum", (np.ones((2, 3)),), {"subscripts": "ijk"}, r"ijk.* 2"),
+    ("einsum", (np.ones((2, 3)),), {"subscripts": "ijk"}, r"ijk.*\[2\]"),
     ("einsum", (np.ones(2),), {"subscripts": "i,i"}, "2 operands, not 1"),
     ("concatenate", (np.ones((2, 3)), np.ones(2)), {"axis": 0}, r"\(2, 3\) and \(2,\)"),
     ("reshape", (np.ones(6),), {"shape": (4,)}, r"\(6,\).*\(4,\)"),

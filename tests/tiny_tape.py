@@ -102,7 +102,7 @@ def nested(f: Callable[..., Any], order: int) -> Callable[..., list[Any]]:
     """Return the gradient of `f`, of its gradient's sum, and so on."""
 
     def derivative(*args: Any) -> list[Any]:
-        nodes = [Node(arg) for arg in args]
+        nodes = [Node(plain(arg), [(arg, lambda g: g)] if isinstance(arg, Node) else None) for arg in args]
         result = nested(f, order - 1)(*nodes) if order > 1 else [f(*nodes)]
         total: Any = 0.0
         for part in result:

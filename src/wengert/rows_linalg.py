@@ -71,21 +71,23 @@ structured(
 
 def _solve_triangular(a: Array, b: Array, *, lower: bool, trans: bool) -> Array:
     # Imported here because it takes as long as all of NumPy.
-    from scipy.linalg import solve_triangular  # type: ignore[import-untyped]
+    from scipy.linalg import lapack  # type: ignore[import-untyped]
 
     a, b = np.asarray(a), np.asarray(b)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise np.linalg.LinAlgError("the matrix is not square")
     vector = b.ndim == 1
     b = b[:, None] if vector else b
-    if a.shape[-1] != b.shape[-2]:
+    if b.ndim < 2 or a.shape[-1] != b.shape[-2]:
         raise ValueError("the matrix and the right-hand side differ in rows")
     outer = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     a, b = np.broadcast_to(a, (*outer, *a.shape[-2:])), np.broadcast_to(b, (*outer, *b.shape[-2:]))
-    x = np.empty(b.shape, np.result_type(a, b, np.float32))
-    if x.size:
-        for stack in np.ndindex(outer):
-            x[stack] = solve_triangular(a[stack], b[stack], trans=int(trans), lower=lower, check_finite=False)
+    x: Array = np.empty(b.shape, np.result_type(a, b, np.float32))
+    solve = lapack.strtrs if x.dtype == np.float32 else lapack.dtrtrs
+    for stack in np.ndindex(outer if x.size else (0,)):
+        x[stack], info = solve(a[stack], b[stack], lower=lower, trans=trans)
+        if info:
+            raise np.linalg.LinAlgError(f"the matrix is singular: element {info - 1} of its diagonal is zero")
     return x[..., 0] if vector else x
 
 
