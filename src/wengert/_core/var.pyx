@@ -441,13 +441,41 @@ cdef class Var:
         raise TracingError("an array of vars would lose their derivatives; keep vars in a list, or take v.data")
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
-        from wengert._core import functions
-        if ufunc is np.divmod and method == "__call__" and not kwargs:
-            return functions.floordiv(*inputs), functions.mod(*inputs)
-        if method != "__call__" or kwargs or ufunc not in UFUNCS:
-            how = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "")
-            raise TracingError(f"{how} has no derivative rule here" + (" with keyword arguments" if kwargs else ""))
-        return getattr(functions, UFUNCS[ufunc])(*inputs)
+        from wengert._core import arrays, functions
+        if method == "__call__" and not kwargs and ufunc in UFUNCS:
+            return getattr(functions, UFUNCS[ufunc])(*inputs)
+        return arrays.call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function, types, args, kwargs):
+        from wengert._core import arrays
+        return arrays.surface.call_function(function, args, kwargs)
+
+    # ---- as an array without axes ----
+
+    @property
+    def shape(self):
+        """That of a number, ()."""
+        return ()
+
+    @property
+    def ndim(self):
+        """Number of axes: none."""
+        return 0
+
+    @property
+    def size(self):
+        """Number of elements: one."""
+        return 1
+
+    @property
+    def dtype(self):
+        """Data type of the value, float64."""
+        return np.dtype(np.float64)
+
+    @property
+    def T(self):
+        """The var itself."""
+        return self
 
     def __repr__(self):
         cdef int node = checked_node(self)
