@@ -56,7 +56,7 @@ def some(*shape: int) -> Any:
 
 def regular(*shape: int) -> Any:
     """Return matrices that are far from singular."""
-    return some(*shape) + 4 * np.eye(shape[-1])
+    return some(*shape) + 6 * np.eye(shape[-1])
 
 
 def positive(*shape: int) -> Any:
@@ -451,7 +451,6 @@ EINSUMS: list[tuple[str, list[tuple[int, ...]]]] = [
     (",i->i", [(), (3,)]),
     ("a b, b -> a", [(2, 3), (3,)]),
     ("ij,jk->ik", [(0, 3), (3, 2)]),
-    ("ij,jk->ik", [(30, 40), (40, 30)]),
 ]
 
 
@@ -459,7 +458,7 @@ def summed_one_by_one(*xs: Any, subscripts: str) -> Any:
     return np.einsum(subscripts, *xs, optimize=False)
 
 
-cases("einsum", summed_one_by_one, *((*(some(*s) for s in shapes), {"subscripts": t}) for t, shapes in EINSUMS[:-1]))
+cases("einsum", summed_one_by_one, *((*(some(*s) for s in shapes), {"subscripts": t}) for t, shapes in EINSUMS))
 
 
 def polynomial_product(a: Any, v: Any, mode: str) -> Any:

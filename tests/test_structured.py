@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from row_cases import CASES, SINGULAR, Case, jax_rows, some
-from tiny_tape import Recording, nested, plain, weights
+from tiny_tape import Recording, nested, plain, weighed, weights
 
 from wengert.errors import ShapeError
-from wengert.structured import ROWS, fit, freeze, rows, shape_of, thaw, times
+from wengert.structured import ROWS, fit, freeze, rows, thaw, times
 
 # Vars know no warnings; what is not finite is looked at.
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -103,14 +106,34 @@ def test_rule_of_the_rule_against_differences(case: Case) -> None:
     with Recording():
 
         def total(*xs: Any) -> float:
-            return sum(float(np.sum(plain(p) * weights(shape_of(p)))) for p in nested(f, 1)(*xs))
+            return sum(float(np.sum(weighed(plain(p)))) for p in nested(f, 1)(*xs))
 
         for i, (x, got) in enumerate(zip(xs, nested(f, 2)(*xs), strict=True)):
             want = differences(lambda x, i=i: total(*xs[:i], x, *xs[i + 1 :]), x)
             np.testing.assert_allclose(plain(got), want, rtol=1e-6, atol=1e-8 * case.rough)
 
 
-@of_order(2)
+DEEP = [("prod", -3), ("cumprod", 4), ("logsumexp", 0), ("solve", 0), ("cholesky", 1), ("recurrence", -3), ("eigh", 2)]
+
+
+@pytest.mark.parametrize("case", [CASES[name][i] for name, i in DEEP], ids=str)
+def test_third_derivatives_against_differences(case: Case) -> None:
+    f, xs = by_differentiable(case)
+    with Recording():
+
+        def total(*xs: Any) -> float:
+            return sum(float(np.sum(weighed(plain(p)))) for p in nested(f, 2)(*xs))
+
+        for i, (x, got) in enumerate(zip(xs, nested(f, 3)(*xs), strict=True)):
+            want = differences(lambda x, i=i: total(*xs[:i], x, *xs[i + 1 :]), x)
+            np.testing.assert_allclose(plain(got), want, rtol=1e-5, atol=1e-6)
+
+
+# JAX compiles every op of every shape, so it sees three small cases of each row.
+SMALL = [c for cases in CASES.values() for c in [c for c in cases if 0 < np.size(c.args[0]) < 10 and c.orders > 1][:3]]
+
+
+@pytest.mark.parametrize("case", [c for c in SMALL if ROWS[c.row].has_rule(0)], ids=str)
 def test_rule_of_the_rule_against_jax(case: Case) -> None:
     jax = pytest.importorskip("jax")
     row = jax_rows(jax).get(case.row)
@@ -127,14 +150,14 @@ def test_rule_of_the_rule_against_jax(case: Case) -> None:
                 args[k] = 0.5 * (x + x.swapaxes(-1, -2)) if case.symmetric else x
             return row(*args, **case.params)
 
-        def weighed(f: Any) -> Any:
+        def gradient(f: Any) -> Any:
             def total(*xs: Any) -> Any:
                 parts = f(*xs)
-                return sum((p * weights(p.shape)).sum() for p in (parts if isinstance(parts, tuple) else (parts,)))
+                return sum(weighed(p).sum() for p in (parts if isinstance(parts, tuple) else (parts,)))
 
             return jax.grad(total, argnums=tuple(range(len(xs))))
 
-        want = weighed(weighed(value_in_jax))(*map(jax.numpy.asarray, xs))
+        want = gradient(gradient(value_in_jax))(*map(jax.numpy.asarray, xs))
     for g, w in zip(got, want, strict=True):
         np.testing.assert_allclose(g, w, rtol=1e-8, atol=1e-8)
 
@@ -148,6 +171,61 @@ def test_linear_rows_and_their_rules_are_adjoint(case: Case) -> None:
     params = {**row.defaults, **case.params}
     back = [np.sum(args[k] * row.adjoint(k, g, y, tuple(args), params)) for k in where_differentiable(case)]
     np.testing.assert_allclose(np.sum(y * g), sum(back), rtol=1e-12, atol=1e-12)
+
+
+@st.composite
+def einsums(draw: st.DrawFn) -> tuple[str, list[Any]]:
+    """Draw subscripts of any kind that NumPy takes, and operands."""
+    sizes = {letter: draw(st.integers(1, 3)) for letter in "abcd"}
+    outer = draw(st.lists(st.integers(1, 2), max_size=2))
+    terms, operands = [], []
+    for _ in range(draw(st.integers(1, 3))):
+        letters = draw(st.text("abcd", max_size=3))
+        # Only a letter that stands once in its term may have length 1 where the others are longer.
+        shape = [1 if letters.count(x) == 1 and draw(st.integers(0, 4)) == 0 else sizes[x] for x in letters]
+        dots = draw(st.sampled_from(["", "..."]))
+        if dots:
+            skip = draw(st.integers(0, len(outer)))
+            shape = [*outer[skip:], *shape]
+        terms.append(dots + letters)
+        operands.append(some(*shape))
+    text = ",".join(terms)
+    used = sorted(set(text) - set(",."))
+    if draw(st.booleans()):
+        chosen = draw(st.lists(st.sampled_from(used), unique=True)) if used else []
+        text += "->" + ("..." if "." in text else "") + "".join(chosen)
+    return text, operands
+
+
+@given(einsums())
+def test_einsum_is_linear_in_each_operand(drawn: tuple[str, list[Any]]) -> None:
+    text, operands = drawn
+    y = rows.einsum(*operands, subscripts=text)
+    np.testing.assert_allclose(y, np.einsum(text, *operands, optimize=False), atol=1e-12)
+    g = weights(np.shape(y))
+    for k, x in enumerate(operands):
+        adjoint = ROWS["einsum"].adjoint(k, g, y, tuple(operands), {"subscripts": text})
+        assert np.shape(adjoint) == x.shape
+        np.testing.assert_allclose(np.sum(x * adjoint), np.sum(y * g), rtol=1e-10, atol=1e-10)
+
+
+def test_a_large_einsum_takes_the_way_through_blas() -> None:
+    a, b = some(40, 50), some(50, 40)
+    np.testing.assert_allclose(rows.einsum(a, b, subscripts="ij,jk"), np.dot(a, b), rtol=1e-12, atol=1e-12)
+
+
+SHAPE = (3, 1, 4, 2)
+
+
+@given(st.one_of(hnp.basic_indices(SHAPE, allow_newaxis=True, allow_ellipsis=True), hnp.integer_array_indices(SHAPE)))
+def test_scatter_is_the_adjoint_of_getitem(key: Any) -> None:
+    x = some(*SHAPE)
+    y = rows.getitem(x, key=freeze(key))
+    np.testing.assert_array_equal(y, x[key])
+    g = weights(np.shape(y))
+    back = rows.scatter(g, key=freeze(key), shape=SHAPE)
+    np.testing.assert_allclose(np.sum(y * g), np.sum(x * back), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(rows.put_add(x, g, key=freeze(key)), x + back)
 
 
 def layouts(x: Any) -> list[Any]:
@@ -208,6 +286,8 @@ def test_zero_is_strong() -> None:
     x = np.array([[inf, 2.0, np.nan], [1.0, 2.0, 3.0]])
     np.testing.assert_array_equal(rule("prod", x, g=np.array([0.0, 1.0]), axis=1), [[0, 0, 0], [6, 3, 2]])
     np.testing.assert_array_equal(rule("cumprod", x, g=np.array([[0, 0, 0], [1, 0, 0]]), axis=1), [[0] * 3, [1, 0, 0]])
+    y = np.array([[np.nan, 1.0], [5.0, -inf]])
+    np.testing.assert_array_equal(rule("logsumexp", y, g=np.array([0.0, 2.0]), axis=1), [[0, 0], [2, 0]])
     np.testing.assert_array_equal(rule("eigh", np.eye(2), g=np.array([[1.0, 1], [0, 0], [0, 0]])), np.eye(2))
 
 
@@ -223,7 +303,7 @@ def test_third_derivative_of_a_determinant(a: Any) -> None:
 
     with Recording():
         got = plain(nested(f, 3)(a)[0])
-        want = differences(lambda x: float(np.sum(plain(nested(f, 2)(x)[0]) * weights(a.shape))), a, step=1e-2)
+        want = differences(lambda x: float(np.sum(weighed(plain(nested(f, 2)(x)[0])))), a, step=1e-2)
     if np.all(np.linalg.det(a) != 0):
         np.testing.assert_allclose(got, want, atol=1e-7)
     else:
