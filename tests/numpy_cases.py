@@ -157,7 +157,7 @@ CASES: dict[str, list[Case]] = {
     "take": [call(V, INTS), call(M, [0, -1, 0], 1), call(M, 2), call(M, [[1, 0], [2, 2]], axis=0),
              call(V, [7, -9], mode="clip"), call(V, [7, -9], mode="wrap")],
     "take_along_axis": [call(M, np.argsort(M, 1), 1), call(M, np.array([[0, 2, 1, 1]]), 0), call(M, INTS, None)],
-    "compress": [call([True, False, True], M, 0), call([False, True, True, False, True], V), call([0, 1], M)],
+    "compress": [call(np.array([True, False, True]), M, 0), call([False, True, True, False, True], V), call([0, 1], M)],
     "extract": [call(MASK, M)],
     "ix_": [call([0, 2], [1, 3])],
     "sort": [*LAYOUTS, call(M, 0), call(M, None), call(SOME_NANS, 0), call(V, kind="stable")],

@@ -27,6 +27,11 @@ from wengert.numpy_registry import find
 ROOT = Path(__file__).parent.parent
 
 
+of_this_numpy = pytest.mark.skipif(
+    np.lib.NumpyVersion(np.__version__) < "2.4.0", reason="older versions have functions that are gone"
+)
+
+
 def numbered(table):
     """Every case of a table, with a name for the report."""
     return [pytest.param(name, case, id=f"{name}-{k}") for name, cases in table.items() for k, case in enumerate(cases)]
@@ -55,6 +60,7 @@ def dotted(function):
     return surface.full_name(function).removeprefix("np.")
 
 
+@of_this_numpy
 @pytest.mark.parametrize("function", overridable(), ids=surface.full_name)
 def test_function_is_in_one_class(function):
     assert len(classes(function)) == 1
@@ -182,6 +188,6 @@ def test_misfits_name_the_shapes(name, args, shapes):
 
 
 @pytest.mark.repository
-@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.4.0", reason="the table is that of NumPy 2.4")
+@of_this_numpy
 def test_page_is_that_of_the_tables():
     assert (ROOT / "docs/numpy.md").read_text(encoding="utf-8") == coverage_table.page()

@@ -18,7 +18,7 @@ from wengert.numpy_arguments import (
     shape_of,
     with_axis,
 )
-from wengert.numpy_registry import implements, unsupported
+from wengert.numpy_registry import implements, no_rule, unsupported
 from wengert.structured import rows
 
 
@@ -37,7 +37,8 @@ def arrays_of(function: str, parts: Any) -> list[Array]:
 def concatenate(
     arrays: Any, /, axis: int | None = 0, out: None = None, *, dtype: Any = None, casting: str = "same_kind"
 ) -> Array:
-    unsupported("concatenate", out=out)
+    if out is not None:
+        no_rule("concatenate", "out=")
     parts = arrays_of("concatenate", arrays)
     if axis is None:
         parts, axis = [np.ravel(x) for x in parts], 0
