@@ -6,12 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.numpy_arguments import (
-    Array,
-    as_array,
-    dtype_of,
-    shape_of,
-)
+from wengert.numpy_arguments import Array, as_array, dtype_of, is_var, shape_of
 from wengert.numpy_registry import implements
 from wengert.structured import rows
 
