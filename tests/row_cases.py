@@ -19,8 +19,8 @@ from wengert.structured import freeze, thaw
 class Case:
     """An application of a row and its witness.
 
-    `symmetric` says that the argument is read as a symmetric matrix, `rough` how many digits the witness lacks, and
-    `kink` that numerical differences say nothing here.
+    `symmetric` says that the argument is read as a symmetric matrix, `rough` by how much differences of the value are
+    worse than usual, and `orders` how many derivatives there are.
     """
 
     row: str
@@ -29,7 +29,7 @@ class Case:
     witness: Callable[..., Any]
     symmetric: bool = False
     rough: float = 1.0
-    kink: bool = False
+    orders: int = 2
 
     def __str__(self) -> str:
         shapes = ",".join(str(np.shape(arg)).replace(" ", "") for arg in self.args)
@@ -56,7 +56,7 @@ def some(*shape: int) -> Any:
 
 def regular(*shape: int) -> Any:
     """Return matrices that are far from singular."""
-    return some(*shape) + 4 * np.eye(shape[-1])
+    return some(*shape) + 6 * np.eye(shape[-1])
 
 
 def positive(*shape: int) -> Any:
@@ -313,7 +313,7 @@ reductions("max", max, -np.inf)
 reductions("min", min, np.inf)
 reductions("logsumexp", np.logaddexp, -np.inf)
 cases("sum", folded(lambda a, b: a + b, 0.0), (some(0, 3), {"axis": None, "keepdims": True}))
-cases("logsumexp", folded(np.logaddexp, -np.inf), (800 * some(2, 3), {"axis": 1, "keepdims": False}), kink=True)
+cases("logsumexp", folded(np.logaddexp, -np.inf), (800 * some(2, 3), {"axis": 1, "keepdims": False}), orders=0)
 cases("logsumexp", folded(np.logaddexp, -np.inf), (800 + some(3), {"axis": None, "keepdims": False}), rough=1e3)
 cases(
     "prod",
@@ -451,7 +451,6 @@ EINSUMS: list[tuple[str, list[tuple[int, ...]]]] = [
     (",i->i", [(), (3,)]),
     ("a b, b -> a", [(2, 3), (3,)]),
     ("ij,jk->ik", [(0, 3), (3, 2)]),
-    ("ij,jk->ik", [(30, 40), (40, 30)]),
 ]
 
 
@@ -459,7 +458,7 @@ def summed_one_by_one(*xs: Any, subscripts: str) -> Any:
     return np.einsum(subscripts, *xs, optimize=False)
 
 
-cases("einsum", summed_one_by_one, *((*(some(*s) for s in shapes), {"subscripts": t}) for t, shapes in EINSUMS[:-1]))
+cases("einsum", summed_one_by_one, *((*(some(*s) for s in shapes), {"subscripts": t}) for t, shapes in EINSUMS))
 
 
 def polynomial_product(a: Any, v: Any, mode: str) -> Any:
@@ -531,7 +530,8 @@ cases(
     *((a, {}) for a in MATRICES),
 )
 cases("det", by_minors, *((a, {}) for a in MATRICES + SINGULAR))
-cases("cofactors", minors, *((a, {}) for a in MATRICES + SINGULAR))
+cases("cofactors", minors, *((a, {}) for a in MATRICES))
+cases("cofactors", minors, *((a, {}) for a in SINGULAR), orders=1)
 
 
 def difference_of_minors(a: Any, h: Any) -> Any:
@@ -540,7 +540,8 @@ def difference_of_minors(a: Any, h: Any) -> Any:
     return (f[0] - 8 * f[1] + 8 * f[2] - f[3]) / 6
 
 
-cases("cofactors_adjoint", difference_of_minors, *((a, some(*a.shape), {}) for a in MATRICES + SINGULAR))
+cases("cofactors_adjoint", difference_of_minors, *((a, some(*a.shape), {}) for a in MATRICES))
+cases("cofactors_adjoint", difference_of_minors, *((a, some(*a.shape), {}) for a in SINGULAR), orders=0)
 cases("logabsdet", lambda a: np.log(np.abs(by_minors(a))), *((a, {}) for a in MATRICES))
 cases("signdet", lambda a: np.sign(by_minors(a)), *((a, {}) for a in MATRICES))
 
@@ -579,3 +580,40 @@ cases(
     *((positive(*s), {"lower": lower}) for s in [(3, 3), (4, 2, 2), (1, 1)] for lower in (False, True)),
     symmetric=True,
 )
+
+
+# ---- another package ----
+def jax_rows(jax: Any) -> dict[str, Callable[..., Any]]:
+    """Return the rows that JAX has, as JAX calls them."""
+    jnp, lax = jax.numpy, jax.lax
+
+    def triangular(a: Any, b: Any, lower: bool, trans: bool) -> Any:
+        return jax.scipy.linalg.solve_triangular(a, b, lower=lower, trans=int(trans))
+
+    return {
+        "reshape": jnp.reshape,
+        "transpose": lambda x, axes: jnp.transpose(x, axes),
+        "broadcast_to": jnp.broadcast_to,
+        "getitem": lambda x, key: jnp.asarray(x)[thaw(key)],
+        "scatter": lambda g, key, shape: jnp.zeros(shape).at[thaw(key)].add(g),
+        "put_add": lambda x, v, key: jnp.asarray(x).at[thaw(key)].add(v),
+        "concatenate": lambda *xs, axis: jnp.concatenate(xs, axis),
+        "take": lambda x, i, axis: jnp.take(x, jnp.asarray(i, int), axis),
+        "take_along": lambda x, i, axis: jnp.take_along_axis(x, jnp.asarray(i, int), axis),
+        "sum": jnp.sum,
+        "prod": jnp.prod,
+        "max": jnp.max,
+        "min": jnp.min,
+        "logsumexp": lambda x, axis, keepdims: jax.scipy.special.logsumexp(x, axis, keepdims=keepdims),
+        "cumsum": jnp.cumsum,
+        "cumprod": lambda x, axis: lax.associative_scan(jnp.multiply, x, axis=axis),
+        "matmul": jnp.matmul,
+        "einsum": lambda *xs, subscripts: jnp.einsum(subscripts, *xs),
+        "convolve": jnp.convolve,
+        "solve": jnp.linalg.solve,
+        "inv": jnp.linalg.inv,
+        "solve_triangular": triangular,
+        "cholesky": jnp.linalg.cholesky,
+        "det": jnp.linalg.det,
+        "logabsdet": lambda a: jnp.linalg.slogdet(a)[1],
+    }

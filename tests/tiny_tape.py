@@ -99,14 +99,14 @@ def gradient(output: Any, inputs: list[Node]) -> list[Any]:
 
 
 def nested(f: Callable[..., Any], order: int) -> Callable[..., list[Any]]:
-    """Return the gradient of `f`, of its gradient's sum, and so on."""
+    """Return the gradient of the `weighed` sum of `f`, of that of this gradient, and so on."""
 
     def derivative(*args: Any) -> list[Any]:
-        nodes = [Node(arg) for arg in args]
+        nodes = [Node(plain(arg), [(arg, lambda g: g)] if isinstance(arg, Node) else None) for arg in args]
         result = nested(f, order - 1)(*nodes) if order > 1 else [f(*nodes)]
         total: Any = 0.0
         for part in result:
-            total = total + ROWS.sum(part * weights(part.shape))
+            total = total + ROWS.sum(weighed(part))
         return gradient(total, nodes)
 
     return derivative
@@ -115,6 +115,11 @@ def nested(f: Callable[..., Any], order: int) -> Callable[..., list[Any]]:
 def weights(shape: tuple[int, ...]) -> Any:
     """Return numbers by which parts of different elements can be told apart."""
     return np.cos(1.0 + np.arange(np.prod(shape, dtype=int))).reshape(shape)
+
+
+def weighed(x: Any) -> Any:
+    """Return what to sum so that its derivative depends on x, also if x is linear in the inputs."""
+    return weights(np.shape(plain(x))) * (x + 0.5 * x * x)
 
 
 class Recording:

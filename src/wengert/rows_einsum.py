@@ -48,8 +48,8 @@ def _value(*xs: Any, subscripts: str) -> Any:
     for label, x in zip(labels, xs, strict=True):
         for letter, n in zip(label, np.shape(x), strict=True):
             size[letter] = max(size.get(letter, 1), n)
-    # Looking for a path that uses BLAS costs some 20 us, the plain loop about 1 ns per product.
-    return np.einsum(subscripts, *xs, optimize=math.prod(size.values()) > 20_000)
+    # Looking for a way through BLAS costs some 20 us, as much as the plain loop over 32 x 32 x 32 products.
+    return np.einsum(subscripts, *xs, optimize=math.prod(size.values()) > 2**15)
 
 
 def _adjoint(k: int, g: Any, y: Any, *xs: Any, subscripts: str) -> Any:

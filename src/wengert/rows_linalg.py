@@ -71,21 +71,25 @@ structured(
 
 def _solve_triangular(a: Array, b: Array, *, lower: bool, trans: bool) -> Array:
     # Imported here because it takes as long as all of NumPy.
-    from scipy.linalg import solve_triangular  # type: ignore[import-untyped]
+    from scipy.linalg import blas  # type: ignore[import-untyped]
 
     a, b = np.asarray(a), np.asarray(b)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise np.linalg.LinAlgError("the matrix is not square")
     vector = b.ndim == 1
     b = b[:, None] if vector else b
-    if a.shape[-1] != b.shape[-2]:
+    if b.ndim < 2 or a.shape[-1] != b.shape[-2]:
         raise ValueError("the matrix and the right-hand side differ in rows")
     outer = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     a, b = np.broadcast_to(a, (*outer, *a.shape[-2:])), np.broadcast_to(b, (*outer, *b.shape[-2:]))
-    x = np.empty(b.shape, np.result_type(a, b, np.float32))
-    if x.size:
-        for stack in np.ndindex(outer):
-            x[stack] = solve_triangular(a[stack], b[stack], trans=int(trans), lower=lower, check_finite=False)
+    x: Array = np.empty(b.shape, np.result_type(a, b, np.float32))
+    zeros = np.argwhere(np.diagonal(a, axis1=-2, axis2=-1) == 0)
+    if zeros.size and x.size:
+        raise np.linalg.LinAlgError(f"the matrix is singular: element {zeros[0, -1]} of its diagonal is zero")
+    # LAPACK's trtrs wakes OpenBLAS's threads even for three rows, 15 us where this takes 0.8.
+    solve = blas.strsm if x.dtype == np.float32 else blas.dtrsm
+    for stack in np.ndindex(outer if x.size else (0,)):
+        x[stack] = solve(1.0, a[stack].T, b[stack], lower=not lower, trans_a=not trans)  # .T: the order of Fortran
     return x[..., 0] if vector else x
 
 
@@ -246,7 +250,7 @@ structured(
 structured(
     "logabsdet",
     value=lambda a: np.linalg.slogdet(a)[1],
-    vjp=(lambda g, y, a: lifted(g) * swapped(rows.inv(a)),),
+    vjp=(lambda g, y, a: times(lifted(g), swapped(rows.inv(a))),),
     doc="Logarithm of the absolute value of the determinant.",
 )
 structured(

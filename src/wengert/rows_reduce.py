@@ -154,7 +154,7 @@ def _logsumexp(x: npt.NDArray[Any], *, axis: Axis = None, keepdims: bool = False
 def _logsumexp_adjoint(g: Any, y: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     y = kept(y, x, axis)
     # Where x is y, the weight exp(x - y) is 1; inf - inf would be NaN.
-    return kept(g, x, axis) * np.exp(np.where(x == y, 0.0, x - y))
+    return times(kept(g, x, axis), np.exp(np.where(x == y, 0.0, x - y)))
 
 
 structured(

@@ -61,7 +61,8 @@ def _put(x: npt.NDArray[Any], v: npt.NDArray[Any], *, key: Any) -> npt.NDArray[A
 def _put_add(x: npt.NDArray[Any], v: npt.NDArray[Any], *, key: Any) -> npt.NDArray[Any]:
     result = np.array(x, dtype=np.result_type(x, v))
     if may_repeat(key):
-        np.add.at(result, thaw(key), v)
+        extra = max(np.ndim(v) - result[thaw(key)].ndim, 0)  # axes of length 1, which assignments allow
+        np.add.at(result, thaw(key), np.reshape(v, np.shape(v)[extra:]))
     else:  # the same sums, and add.at is slow
         result[thaw(key)] += v
     return result
