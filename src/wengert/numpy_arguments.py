@@ -15,7 +15,9 @@ from wengert.structured import freeze, rows
 Array = Any
 """An ndarray, a number, or a var of any shape."""
 
-Axes = int | Sequence[int] | None
+Axes = Any
+"""None for all axes, an integer, or a tuple of integers."""
+
 T = TypeVar("T")
 
 

@@ -175,8 +175,9 @@ def insert(arr: Array, obj: Any, values: Array, axis: int | None = None) -> Arra
     new = np.reshape(new, (1,) * (len(shape) - len(shape_of(new))) + shape_of(new))
     if index.ndim == 0:  # NumPy's rule: a single index takes the first axis of the values for its own
         new = np.moveaxis(new, 0, axis)
-    counted = index.dtype.kind != "b" and index.size == 1
-    count = shape_of(new)[axis] if counted else np.count_nonzero(index) if index.dtype.kind == "b" else index.size
+    count = int(np.count_nonzero(index)) if index.dtype.kind == "b" else index.size
+    if index.dtype.kind != "b" and count == 1:
+        count = shape_of(new)[axis]
     new = np.broadcast_to(rows.cast(new, dtype=dtype_of(x)), (*shape[:axis], count, *shape[axis + 1 :]))
     order = np.insert(np.arange(shape[axis]), index, shape[axis] + np.arange(count))
     return np.take(np.concatenate((x, new), axis), order, axis)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from wengert import rows_pinv  # noqa: F401  (a row of its own)
 from wengert.errors import ShapeError
 from wengert.numpy_arguments import (
     Array,

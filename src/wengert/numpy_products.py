@@ -164,7 +164,7 @@ def linalg_trace(x: Array, /, *, offset: int = 0, dtype: Any = None) -> Array:
 
 
 @implements("convolve")
-def convolve(a: Array, v: Array, mode: str = "full") -> Array:
+def convolve(a: Array, v: Array, mode: Any = "full") -> Array:
     x, y = np.atleast_1d(as_array(a)), np.atleast_1d(as_array(v))
     require_shape(len(shape_of(x)) == 1 == len(shape_of(y)) and size_of(x) > 0 < size_of(y), "convolve", x, y)
     if mode not in ("same", "s"):
@@ -174,7 +174,7 @@ def convolve(a: Array, v: Array, mode: str = "full") -> Array:
 
 
 @implements("correlate")
-def correlate(a: Array, v: Array, mode: str = "valid") -> Array:
+def correlate(a: Array, v: Array, mode: Any = "valid") -> Array:
     x, y = as_array(a), as_array(v)
     if size_of(y) > size_of(x) and mode != "full":  # NumPy exchanges the two, and reverses the result
         return np.flip(np.convolve(y, np.flip(x), mode))

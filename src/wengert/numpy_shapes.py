@@ -299,18 +299,19 @@ def linalg_diagonal(x: Array, /, *, offset: int = 0) -> Array:
     return np.diagonal(x, offset, -2, -1)
 
 
+def below(x: Array, k: int) -> np.ndarray[Any, Any]:
+    """Where the elements up to diagonal k are.  NumPy makes a matrix of a vector: each row is the vector."""
+    n_rows, n_columns = (shape_of(x) * 2)[-2:]
+    return np.tri(n_rows, n_columns, k, dtype=bool)
+
+
 @implements("tril")
 def tril(m: Array, k: int = 0) -> Array:
     x = as_array(m)
-    shape = np.atleast_2d(np.broadcast_to(0, shape_of(x)[-2:])).shape
-    # NumPy makes a matrix of a vector: each row is the vector.
-    mask = np.tri(*((shape[-1],) * 2 if len(shape_of(x)) == 1 else shape), k, dtype=bool)
-    return np.where(mask, x, np.zeros((), dtype_of(x)))
+    return np.where(below(x, k), x, np.zeros((), dtype_of(x)))
 
 
 @implements("triu")
 def triu(m: Array, k: int = 0) -> Array:
     x = as_array(m)
-    shape = np.atleast_2d(np.broadcast_to(0, shape_of(x)[-2:])).shape
-    mask = np.tri(*((shape[-1],) * 2 if len(shape_of(x)) == 1 else shape), k - 1, dtype=bool)
-    return np.where(mask, np.zeros((), dtype_of(x)), x)
+    return np.where(below(x, k - 1), np.zeros((), dtype_of(x)), x)
