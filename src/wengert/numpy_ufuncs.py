@@ -167,14 +167,10 @@ refuse(" ".join(f"_core.umath.{name}" for name in STRING_UFUNCS.split()), OF_STR
 
 # ---- methods ----
 
-REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
-    np.add: np.sum,
-    np.multiply: np.prod,
-    np.maximum: np.max,
-    np.minimum: np.min,
-}
-TRUTHS: dict[np.ufunc, Callable[..., Any]] = {np.logical_and: np.all, np.logical_or: np.any}
-TOTALS: dict[np.ufunc, Callable[..., Any]] = {np.add: np.cumsum, np.multiply: np.cumprod}
+Reducers = dict[np.ufunc, Callable[..., Any]]
+REDUCTIONS: Reducers = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
+TRUTHS: Reducers = {np.logical_and: np.all, np.logical_or: np.any}
+TOTALS: Reducers = {np.add: np.cumsum, np.multiply: np.cumprod}
 
 
 def reduce(
