@@ -59,6 +59,12 @@ def regular(*shape: int) -> Any:
     return some(*shape) + 6 * np.eye(shape[-1])
 
 
+def by_normal_equations(a: Any, *, rcond: float) -> Any:
+    """Return the pseudoinverse of matrices of full rank."""
+    at = np.swapaxes(a, -1, -2)
+    return np.linalg.inv(at @ a) @ at if a.shape[-2] > a.shape[-1] else at @ np.linalg.inv(a @ at)
+
+
 def positive(*shape: int) -> Any:
     """Return symmetric positive definite matrices."""
     a = some(*shape)
@@ -528,6 +534,14 @@ cases(
     "inv",
     lambda a: np.swapaxes(minors(a), -1, -2) / by_minors(a)[..., None, None],
     *((a, {}) for a in MATRICES),
+)
+cases(
+    "pinv",
+    by_normal_equations,
+    *(
+        (np.random.default_rng(n).uniform(-2, 2, (*outer, n)), {"rcond": 1e-6})
+        for *outer, n in [(4, 2), (2, 3), (2, 3, 2)]
+    ),
 )
 cases("det", by_minors, *((a, {}) for a in MATRICES + SINGULAR))
 cases("cofactors", minors, *((a, {}) for a in MATRICES))

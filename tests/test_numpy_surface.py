@@ -7,7 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import overrides
-from numpy_cases import CASES, CONSTANT_CASES, IN_PLACE, METHOD_CASES, UFUNC_CASES, UNTRIED_CONSTANTS
+from numpy_cases import (
+    CASES,
+    CONSTANT_CASES,
+    IN_PLACE,
+    METHOD_CASES,
+    UFUNC_CASES,
+    UFUNC_EDGES,
+    UNTRIED_CONSTANTS,
+    assert_same,
+)
 
 import coverage_table
 from wengert import TracingError
@@ -18,24 +27,14 @@ from wengert.numpy_registry import find
 ROOT = Path(__file__).parent.parent
 
 
+of_this_numpy = pytest.mark.skipif(
+    np.lib.NumpyVersion(np.__version__) < "2.4.0", reason="older versions have functions that are gone"
+)
+
+
 def numbered(table):
     """Every case of a table, with a name for the report."""
     return [pytest.param(name, case, id=f"{name}-{k}") for name, cases in table.items() for k, case in enumerate(cases)]
-
-
-def assert_same(found, expected, rtol=1e-10):
-    """Equal up to rounding, in type of nest, shape and the signs of zeros too."""
-    if isinstance(expected, list | tuple):
-        assert isinstance(found, list | tuple)
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
-            assert_same(one, other, rtol)
-    elif isinstance(expected, str | type | np.dtype):
-        assert found == expected
-    else:
-        assert np.shape(found) == np.shape(expected)
-        assert np.asarray(found).dtype.kind == np.asarray(expected).dtype.kind
-        np.testing.assert_allclose(found, expected, rtol=rtol, atol=1e-13)
 
 
 # ---- the enumeration ----
@@ -61,6 +60,7 @@ def dotted(function):
     return surface.full_name(function).removeprefix("np.")
 
 
+@of_this_numpy
 @pytest.mark.parametrize("function", overridable(), ids=surface.full_name)
 def test_function_is_in_one_class(function):
     assert len(classes(function)) == 1
@@ -94,7 +94,7 @@ def test_value_is_numpys(name, case):
     assert_same(found, expected)
 
 
-@pytest.mark.parametrize(("name", "case"), numbered(UFUNC_CASES))
+@pytest.mark.parametrize(("name", "case"), numbered(UFUNC_CASES) + numbered(UFUNC_EDGES))
 def test_value_of_composite_is_numpys(name, case):
     ufunc = find(name)
     with np.errstate(all="ignore"):
@@ -188,6 +188,6 @@ def test_misfits_name_the_shapes(name, args, shapes):
 
 
 @pytest.mark.repository
-@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.4.0", reason="the table is that of NumPy 2.4")
+@of_this_numpy
 def test_page_is_that_of_the_tables():
     assert (ROOT / "docs/numpy.md").read_text(encoding="utf-8") == coverage_table.page()

@@ -37,11 +37,12 @@ def entry(function: Callable[..., Any]) -> tuple[str, str, str]:
     name = surface.full_name(function)
     if function in UFUNCS:
         return name, "differentiated", f"the op `{UFUNCS[function]}`: {OPS[UFUNCS[function]].doc}"
-    for table, kind in (
+    tables: list[tuple[dict[Any, Any], str]] = [
         (surface.FUNCTIONS, "differentiated"),
         (surface.UFUNC_COMPOSITES, "differentiated"),
         (surface.CONSTANTS, "constant"),
-    ):
+    ]
+    for table, kind in tables:
         if function in table:
             return name, kind, ((table[function].__doc__ or "").strip().split("\n")[0])
     return name, "refused", surface.reason(function)

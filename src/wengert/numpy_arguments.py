@@ -15,7 +15,9 @@ from wengert.structured import freeze, rows
 Array = Any
 """An ndarray, a number, or a var of any shape."""
 
-Axes = int | Sequence[int] | None
+Axes = Any
+"""None for all axes, an integer, or a tuple of integers."""
+
 T = TypeVar("T")
 
 
@@ -47,7 +49,8 @@ def plain(function: str, name: str, x: Any) -> np.ndarray[Any, Any]:
 
 def shape_of(x: Array) -> tuple[int, ...]:
     """Lengths of the axes."""
-    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
+    shape: tuple[int, ...] | None = getattr(x, "shape", None)
+    return np.shape(x) if shape is None else shape
 
 
 def dtype_of(x: Array) -> np.dtype[Any]:
@@ -68,10 +71,17 @@ def one_axis(axis: int, ndim: int) -> int:
     return axis % ndim
 
 
+def lengths_of(shape: Any) -> tuple[int, ...]:
+    """The lengths that an argument `shape` means: integers, or a single one."""
+    return (operator.index(shape),) if hasattr(shape, "__index__") else tuple(map(operator.index, shape))
+
+
 def all_axes(axis: Axes, ndim: int) -> tuple[int, ...]:
     """The axes meant by NumPy's `axis`, counted from the front: all for None."""
     if axis is None:
         return tuple(range(ndim))
+    if isinstance(axis, int):
+        return (one_axis(axis, ndim),)
     axes = tuple(one_axis(k, ndim) for k in (axis if isinstance(axis, Iterable) else (axis,)))
     if len(set(axes)) != len(axes):
         raise ValueError(f"an axis is repeated in {axis}")

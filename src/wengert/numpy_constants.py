@@ -63,7 +63,7 @@ def like(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def made(
         a: Array, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
-    ) -> np.ndarray[Any, Any]:
+    ) -> Any:
         return function(shape_of(a) if shape is None else shape, dtype or dtype_of(a))
 
     return made

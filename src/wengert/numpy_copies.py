@@ -6,12 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.numpy_arguments import (
-    Array,
-    as_array,
-    dtype_of,
-    shape_of,
-)
+from wengert.numpy_arguments import Array, as_array, dtype_of, is_var, shape_of
 from wengert.numpy_registry import implements
 from wengert.structured import rows
 
@@ -65,20 +60,15 @@ def real_if_close(a: Array, tol: float = 100) -> Array:
 
 @implements("full_like")
 def full_like(
-    a: Array,
-    fill_value: Array,
-    dtype: Any = None,
-    order: str = "K",
-    subok: bool = True,
-    shape: Any = None,
-    *,
-    device: Any = None,
-) -> Array:
-    value = rows.cast(as_array(fill_value), dtype=np.dtype(dtype or dtype_of(a)))
-    return np.broadcast_to(value, shape_of(a) if shape is None else shape)
+    a: Array, fill_value: Array, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None,
+    *, device: Any = None,
+) -> Array:  # fmt: skip
+    return full(shape_of(a) if shape is None else shape, fill_value, dtype or dtype_of(a))
 
 
 @implements("full")
 def full(shape: Any, fill_value: Array, dtype: Any = None, order: str = "C", *, device: Any = None) -> Array:
     value = as_array(fill_value)
+    if not is_var(value):
+        return np.full(shape, value, dtype)
     return np.broadcast_to(value if dtype is None else rows.cast(value, dtype=np.dtype(dtype)), shape)

@@ -65,15 +65,16 @@ def is_refused(function: Callable[..., Any]) -> bool:
 
 
 def reason(function: Callable[..., Any]) -> str:
-    """Why a function of NumPy is refused."""
+    """Why a function of NumPy is refused; empty if nobody has thought of it."""
     if isinstance(function, np.ufunc):
-        return UFUNC_REFUSED.get(function, "no rule")
-    return REFUSED.get(function) or REFUSED_MODULES.get(function.__module__, "no rule")
+        return UFUNC_REFUSED.get(function, "")
+    return REFUSED.get(function) or REFUSED_MODULES.get(function.__module__, "")
 
 
 def refused(function: Callable[..., Any]) -> TracingError:
     """The error of a function that has no rule."""
-    return TracingError(f"{full_name(function)} has no derivative rule here: {reason(function)}")
+    why = reason(function)
+    return TracingError(f"{full_name(function)} has no derivative rule here" + (f": {why}" if why else ""))
 
 
 def call_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -114,9 +115,9 @@ def call_method(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dic
     TracingError
         If it has no rule, or none for these arguments.
     """
-    if method not in METHODS:
+    if (ufunc, method) not in METHODS:
         raise TracingError(f"{full_name(ufunc)}.{method} has no derivative rule here")
-    return METHODS[method](ufunc, *args, **kwargs)
+    return METHODS[ufunc, method](*args, **kwargs)
 
 
 arrays.surface = sys.modules[__name__]

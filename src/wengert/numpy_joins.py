@@ -18,7 +18,7 @@ from wengert.numpy_arguments import (
     shape_of,
     with_axis,
 )
-from wengert.numpy_registry import implements, unsupported
+from wengert.numpy_registry import implements, no_rule, unsupported
 from wengert.structured import rows
 
 
@@ -37,7 +37,8 @@ def arrays_of(function: str, parts: Any) -> list[Array]:
 def concatenate(
     arrays: Any, /, axis: int | None = 0, out: None = None, *, dtype: Any = None, casting: str = "same_kind"
 ) -> Array:
-    unsupported("concatenate", out=out)
+    if out is not None:
+        no_rule("concatenate", "out=")
     parts = arrays_of("concatenate", arrays)
     if axis is None:
         parts, axis = [np.ravel(x) for x in parts], 0
@@ -174,8 +175,9 @@ def insert(arr: Array, obj: Any, values: Array, axis: int | None = None) -> Arra
     new = np.reshape(new, (1,) * (len(shape) - len(shape_of(new))) + shape_of(new))
     if index.ndim == 0:  # NumPy's rule: a single index takes the first axis of the values for its own
         new = np.moveaxis(new, 0, axis)
-    counted = index.dtype.kind != "b" and index.size == 1
-    count = shape_of(new)[axis] if counted else np.count_nonzero(index) if index.dtype.kind == "b" else index.size
+    count = int(np.count_nonzero(index)) if index.dtype.kind == "b" else index.size
+    if index.dtype.kind != "b" and count == 1:
+        count = shape_of(new)[axis]
     new = np.broadcast_to(rows.cast(new, dtype=dtype_of(x)), (*shape[:axis], count, *shape[axis + 1 :]))
     order = np.insert(np.arange(shape[axis]), index, shape[axis] + np.arange(count))
     return np.take(np.concatenate((x, new), axis), order, axis)

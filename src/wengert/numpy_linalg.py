@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from wengert import rows_pinv  # noqa: F401  (a row of its own)
 from wengert.errors import ShapeError
 from wengert.numpy_arguments import (
     Array,
@@ -126,13 +125,11 @@ def matrix_power(a: Array, n: int) -> Array:
     if n < 0:
         x, n = np.linalg.inv(x), -n
     result = None
-    while True:
+    while n > 1:
         if n % 2:
             result = x if result is None else np.matmul(result, x)
-        n //= 2
-        if not n:
-            return result
-        x = np.matmul(x, x)
+        x, n = np.matmul(x, x), n // 2
+    return np.copy(x) if result is None else np.matmul(result, x)
 
 
 @implements("linalg.multi_dot")

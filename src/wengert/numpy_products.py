@@ -16,7 +16,7 @@ from wengert.numpy_arguments import (
     shape_of,
     size_of,
 )
-from wengert.numpy_registry import composite, constant, implements, unsupported
+from wengert.numpy_registry import composite, constant, implements, no_rule, unsupported
 from wengert.structured import rows
 
 
@@ -54,13 +54,13 @@ def vecmat(x1: Array, x2: Array, /) -> Array:
 
 @implements("dot")
 def dot(a: Array, b: Array, out: None = None) -> Array:
-    unsupported("dot", out=out)
+    if out is not None:
+        no_rule("dot", "out=")
     x, y = as_array(a), as_array(b)
-    if not shape_of(x) or not shape_of(y):
+    m, n = len(shape_of(x)), len(shape_of(y))
+    if not m or not n:
         return x * y
-    if len(shape_of(x)) <= 2 and len(shape_of(y)) <= 2:
-        return rows.matmul(x, y)
-    return np.tensordot(x, y, (-1, -1 if len(shape_of(y)) == 1 else -2))
+    return rows.matmul(x, y) if m <= 2 and n <= 2 else np.tensordot(x, y, (-1, -1 if n == 1 else -2))
 
 
 @implements("vdot")
@@ -164,7 +164,7 @@ def linalg_trace(x: Array, /, *, offset: int = 0, dtype: Any = None) -> Array:
 
 
 @implements("convolve")
-def convolve(a: Array, v: Array, mode: str = "full") -> Array:
+def convolve(a: Array, v: Array, mode: Any = "full") -> Array:
     x, y = np.atleast_1d(as_array(a)), np.atleast_1d(as_array(v))
     require_shape(len(shape_of(x)) == 1 == len(shape_of(y)) and size_of(x) > 0 < size_of(y), "convolve", x, y)
     if mode not in ("same", "s"):
@@ -174,7 +174,7 @@ def convolve(a: Array, v: Array, mode: str = "full") -> Array:
 
 
 @implements("correlate")
-def correlate(a: Array, v: Array, mode: str = "valid") -> Array:
+def correlate(a: Array, v: Array, mode: Any = "valid") -> Array:
     x, y = as_array(a), as_array(v)
     if size_of(y) > size_of(x) and mode != "full":  # NumPy exchanges the two, and reverses the result
         return np.flip(np.convolve(y, np.flip(x), mode))

@@ -43,7 +43,7 @@ def fractions(name: str, q: Any, **refused: Any) -> np.ndarray[Any, Any]:
 
 @implements("quantile")
 def quantile(
-    a: Array, q: Any, axis: Axes = None, out: None = None, overwrite_input: bool = False, method: str = "linear",
+    a: Array, q: Any, axis: Axes = None, out: None = None, overwrite_input: bool = False, method: Any = "linear",
     keepdims: Any = False, *, weights: Any = None, interpolation: Any = None,
 ) -> Array:  # fmt: skip
     parts = fractions("quantile", q, out=out, weights=weights, interpolation=interpolation)
@@ -57,7 +57,7 @@ def quantile(
 
 @implements("percentile")
 def percentile(
-    a: Array, q: Any, axis: Axes = None, out: None = None, overwrite_input: bool = False, method: str = "linear",
+    a: Array, q: Any, axis: Axes = None, out: None = None, overwrite_input: bool = False, method: Any = "linear",
     keepdims: Any = False, *, weights: Any = None, interpolation: Any = None,
 ) -> Array:  # fmt: skip
     parts = plain("percentile", "q", q) / 100
@@ -73,7 +73,7 @@ def median(
 
 @implements("nanquantile")
 def nanquantile(
-    a: Array, q: Any, axis: Axes = None, out: None = None, overwrite_input: bool = False, method: str = "linear",
+    a: Array, q: Any, axis: Axes = None, out: None = None, overwrite_input: bool = False, method: Any = "linear",
     keepdims: Any = False, *, weights: Any = None, interpolation: Any = None,
 ) -> Array:  # fmt: skip
     parts = fractions("nanquantile", q, out=out, weights=weights, interpolation=interpolation)
@@ -86,7 +86,7 @@ def nanquantile(
 
 @implements("nanpercentile")
 def nanpercentile(
-    a: Array, q: Any, axis: Axes = None, out: None = None, overwrite_input: bool = False, method: str = "linear",
+    a: Array, q: Any, axis: Axes = None, out: None = None, overwrite_input: bool = False, method: Any = "linear",
     keepdims: Any = False, *, weights: Any = None, interpolation: Any = None,
 ) -> Array:  # fmt: skip
     parts = plain("nanpercentile", "q", q) / 100

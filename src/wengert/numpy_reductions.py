@@ -23,7 +23,7 @@ from wengert.numpy_arguments import (
     require_shape,
     shape_of,
 )
-from wengert.numpy_registry import constant, implements, unsupported
+from wengert.numpy_registry import constant, implements, no_rule, unsupported
 from wengert.structured import rows
 
 NONE = getattr(np, "_NoValue", None)
@@ -57,7 +57,8 @@ def sum(  # noqa: A001
     a: Array, axis: Axes = None, dtype: Any = None, out: None = None,
     keepdims: Any = False, initial: Array = NONE, where: Any = True,
 ) -> Array:  # fmt: skip
-    unsupported("sum", out=out)
+    if out is not None:
+        no_rule("sum", "out=")
     x = prepared(a, dtype, where, 0)
     total = rows.sum(x, **params(x, axis, keepdims))
     return total + initial if given(initial) else total
@@ -68,7 +69,8 @@ def prod(
     a: Array, axis: Axes = None, dtype: Any = None, out: None = None,
     keepdims: Any = False, initial: Array = NONE, where: Any = True,
 ) -> Array:  # fmt: skip
-    unsupported("prod", out=out)
+    if out is not None:
+        no_rule("prod", "out=")
     x = prepared(a, dtype, where, 1)
     product = rows.prod(x, **params(x, axis, keepdims))
     return product * initial if given(initial) else product
@@ -80,7 +82,8 @@ def extreme(name: str, row: Callable[..., Array], of_two: Callable[..., Array]) 
     def found(
         a: Array, axis: Axes = None, out: None = None, keepdims: Any = False, initial: Array = NONE, where: Any = True
     ) -> Array:
-        unsupported(name, out=out)
+        if out is not None:
+            no_rule(name, "out=")
         if not (where is True or not given(where) or given(initial)):
             raise ValueError(f"np.{name} with where= needs initial=, which stands for what is masked")
         x = prepared(a, None, where, initial)
@@ -139,9 +142,10 @@ def count(x: Array, axis: Axes, keepdims: Any, where: Any) -> Array:
 def mean(
     a: Array, axis: Axes = None, dtype: Any = None, out: None = None, keepdims: Any = False, *, where: Any = True
 ) -> Array:
-    unsupported("mean", out=out)
+    if out is not None:
+        no_rule("mean", "out=")
     x = as_array(a)
-    return np.sum(x, axis, dtype, keepdims=keepdims, where=where) / count(x, axis, keepdims, where)
+    return sum(x, axis, dtype, keepdims=keepdims, where=where) / count(x, axis, keepdims, where)
 
 
 def variance(

@@ -11,7 +11,6 @@ gives, on vars every NumPy function in it leads back here, so derivatives of any
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
@@ -39,7 +38,10 @@ UFUNC_REFUSED: dict[np.ufunc, str] = {}
 
 def find(name: str) -> Any:
     """NumPy's function of this dotted name; None if this version of NumPy has none."""
-    return reduce(lambda owner, part: getattr(owner, part, None), name.split("."), np)
+    owner: Any = np
+    for part in name.split("."):
+        owner = getattr(owner, part, None)
+    return owner
 
 
 def enter(table: dict[Any, Any], names: str, entry: Any) -> None:

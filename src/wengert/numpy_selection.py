@@ -231,7 +231,8 @@ def searchsorted(a: Array, v: Array, side: str = "left", sorter: Array = None) -
 def digitize(x: Array, bins: Array, right: bool = False) -> Array:
     edges = plain("digitize", "bins", bins)
     if edges.size > 1 and edges[0] > edges[-1]:
-        return len(edges) - np.searchsorted(edges[::-1], x, "left" if right else "right")
+        rising = np.searchsorted(edges[::-1], x, "left" if right else "right")
+        return rows.cast(len(edges) - rising, dtype=np.dtype(np.intp))
     return np.searchsorted(edges, x, "left" if right else "right")
 
 

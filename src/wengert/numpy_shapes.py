@@ -19,6 +19,7 @@ from wengert.numpy_arguments import (
     as_array,
     dtype_of,
     has_var,
+    lengths_of,
     one_axis,
     only,
     part_of,
@@ -44,8 +45,7 @@ def gathered(function: Callable[..., Any], x: Array, *args: Any, **kwargs: Any) 
 @implements("reshape")
 def reshape(a: Array, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Array:
     x = as_array(a)
-    lengths = tuple(shape) if isinstance(shape, Sequence | np.ndarray) else (shape,)
-    lengths = tuple(int(n) for n in lengths)
+    lengths = lengths_of(shape)
     if lengths.count(-1) == 1:
         others = -math.prod(lengths)
         if not others or size_of(x) % others:
@@ -107,7 +107,10 @@ def rollaxis(a: Array, axis: int, start: int = 0) -> Array:
 @implements("expand_dims")
 def expand_dims(a: Array, axis: Any) -> Array:
     x = as_array(a)
-    return rows.reshape(x, shape=np.expand_dims(np.broadcast_to(0, shape_of(x)), axis).shape)
+    old = shape_of(x)
+    new = all_axes(axis, len(old) + (len(axis) if isinstance(axis, tuple | list) else 1))
+    lengths = iter(old)
+    return rows.reshape(x, shape=tuple(1 if k in new else next(lengths) for k in range(len(old) + len(new))))
 
 
 @implements("squeeze")
@@ -139,7 +142,7 @@ def at_least(x: Array, function: Callable[[Any], Any]) -> Array:
 
 @implements("broadcast_to")
 def broadcast_to(array: Array, shape: Any, subok: bool = False) -> Array:
-    lengths = tuple(map(int, shape)) if isinstance(shape, Sequence | np.ndarray) else (int(shape),)
+    lengths = lengths_of(shape)
     return array if shape_of(array) == lengths else rows.broadcast_to(array, shape=lengths)
 
 
@@ -206,7 +209,7 @@ def roll(a: Array, shift: Any, axis: Any = None) -> Array:
             cut = length - by % length
             ends = [part_of(x, with_axis(k, ndim, part)) for part in (slice(cut, None), slice(None, cut))]
             x = np.concatenate(ends, k)
-    return x
+    return x if x is not a else np.copy(a)
 
 
 @implements("repeat")
@@ -218,7 +221,7 @@ def repeat(a: Array, repeats: Any, axis: int | None = None) -> Array:
 @implements("tile")
 def tile(A: Array, reps: Any) -> Array:  # noqa: N803  (NumPy's name)
     x = as_array(A)
-    times = tuple(reps) if isinstance(reps, Sequence | np.ndarray) else (reps,)
+    times = lengths_of(reps)
     ndim = max(len(times), len(shape_of(x)))
     shape = (1,) * (ndim - len(shape_of(x))) + shape_of(x)
     times = (1,) * (ndim - len(times)) + times
@@ -296,18 +299,19 @@ def linalg_diagonal(x: Array, /, *, offset: int = 0) -> Array:
     return np.diagonal(x, offset, -2, -1)
 
 
+def below(x: Array, k: int) -> np.ndarray[Any, Any]:
+    """Where the elements up to diagonal k are.  NumPy makes a matrix of a vector: each row is the vector."""
+    n_rows, n_columns = (shape_of(x) * 2)[-2:]
+    return np.tri(n_rows, n_columns, k, dtype=bool)
+
+
 @implements("tril")
 def tril(m: Array, k: int = 0) -> Array:
     x = as_array(m)
-    shape = np.atleast_2d(np.broadcast_to(0, shape_of(x)[-2:])).shape
-    # NumPy makes a matrix of a vector: each row is the vector.
-    mask = np.tri(*((shape[-1],) * 2 if len(shape_of(x)) == 1 else shape), k, dtype=bool)
-    return np.where(mask, x, np.zeros((), dtype_of(x)))
+    return np.where(below(x, k), x, np.zeros((), dtype_of(x)))
 
 
 @implements("triu")
 def triu(m: Array, k: int = 0) -> Array:
     x = as_array(m)
-    shape = np.atleast_2d(np.broadcast_to(0, shape_of(x)[-2:])).shape
-    mask = np.tri(*((shape[-1],) * 2 if len(shape_of(x)) == 1 else shape), k - 1, dtype=bool)
-    return np.where(mask, np.zeros((), dtype_of(x)), x)
+    return np.where(below(x, k - 1), np.zeros((), dtype_of(x)), x)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from wengert._core.var import UFUNCS
 from wengert.numpy_arguments import Array, as_array, has_var, shape_of
 from wengert.numpy_reductions import given, params, prepared
-from wengert.numpy_registry import UFUNC_REFUSED, composite, no_rule, refuse, unsupported
+from wengert.numpy_registry import UFUNC_COMPOSITES, UFUNC_REFUSED, composite, no_rule, refuse, unsupported
 from wengert.structured import rows
 
 
@@ -165,9 +167,10 @@ refuse(" ".join(f"_core.umath.{name}" for name in STRING_UFUNCS.split()), OF_STR
 
 # ---- methods ----
 
-REDUCTIONS = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
-TRUTHS = {np.logical_and: np.all, np.logical_or: np.any}
-TOTALS = {np.add: np.cumsum, np.multiply: np.cumprod}
+Reducers = dict[np.ufunc, Callable[..., Any]]
+REDUCTIONS: Reducers = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
+TRUTHS: Reducers = {np.logical_and: np.all, np.logical_or: np.any}
+TOTALS: Reducers = {np.add: np.cumsum, np.multiply: np.cumprod}
 
 
 def reduce(
@@ -179,21 +182,19 @@ def reduce(
     unsupported(name, out=out)
     x = prepared(array, dtype, True, 0)
     options: dict[str, Any] = {"keepdims": keepdims, "where": where}
-    if ufunc in TRUTHS and not given(initial):
+    if ufunc in TRUTHS:
+        unsupported(name, initial=initial if given(initial) else None)
         return TRUTHS[ufunc](x, axis, **options)
     if given(initial):
         options["initial"] = initial
     if ufunc in REDUCTIONS:
         return REDUCTIONS[ufunc](x, axis, **options)
-    if ufunc is np.logaddexp and not given(initial):
-        return rows.logsumexp(prepared(x, None, where, -np.inf), **params(x, axis, keepdims))
-    return no_rule(name, "these arguments")
+    unsupported(name, initial=options.get("initial"))
+    return rows.logsumexp(prepared(x, None, where, -np.inf), **params(x, axis, keepdims))
 
 
 def accumulate(ufunc: np.ufunc, array: Array, /, axis: int = 0, dtype: Any = None, out: Any = None) -> Array:
     """``ufunc.accumulate``: running totals along the first axis unless told otherwise."""
-    if ufunc not in TOTALS:
-        no_rule(f"{ufunc.__name__}.accumulate", "any argument")
     return TOTALS[ufunc](array, axis, dtype, out)
 
 
@@ -204,5 +205,13 @@ def outer(ufunc: np.ufunc, a: Array, b: Array, /, **kwargs: Any) -> Any:
     return ufunc(np.reshape(x, shape_of(x) + (1,) * len(shape_of(y))), y)
 
 
-METHODS: dict[str, Callable[..., Any]] = {"reduce": reduce, "accumulate": accumulate, "outer": outer}
-"""Methods of ufuncs; `at` and `reduceat` are refused by name."""
+METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
+    **{(ufunc, "reduce"): partial(reduce, ufunc) for ufunc in (*REDUCTIONS, *TRUTHS, np.logaddexp)},
+    **{(ufunc, "accumulate"): partial(accumulate, ufunc) for ufunc in TOTALS},
+    **{
+        (ufunc, "outer"): partial(outer, ufunc)
+        for ufunc in (*UFUNCS, *UFUNC_COMPOSITES)
+        if ufunc.nin == 2 and not ufunc.signature
+    },
+}
+"""Methods of ufuncs; all others are refused by name."""

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from wengert.structured import rows, shape_of, structured, swapped
+from wengert.structured import dtype_of, rows, shape_of, structured, swapped
 
 
 def _pinv_adjoint(g: Any, y: Any, a: Any, *, rcond: float) -> Any:
     m, n = shape_of(a)[-2:]
     yt, gt = swapped(y), swapped(g)
     inside = rows.matmul(rows.matmul(yt, g), yt)
-    missed = rows.matmul(rows.matmul(np.eye(m) - rows.matmul(a, y), gt), rows.matmul(y, yt))
-    unseen = rows.matmul(rows.matmul(yt, y), rows.matmul(gt, np.eye(n) - rows.matmul(y, a)))
+    missed = rows.matmul(rows.matmul(np.eye(m, dtype=dtype_of(a)) - rows.matmul(a, y), gt), rows.matmul(y, yt))
+    unseen = rows.matmul(rows.matmul(yt, y), rows.matmul(gt, np.eye(n, dtype=dtype_of(a)) - rows.matmul(y, a)))
     return missed + unseen - inside
 
 

@@ -10,7 +10,7 @@ tables, so a derivative is made of ops again and derivatives nest to any order. 
 an array in place, branch on values, or take ``g``, ``y`` or an argument of shape () for an array (it may be a number).
 Forward mode has no rules: a jvp is the transpose of the vjp.
 
-The rows stand in `rows_shape`, `rows_reduce`, `rows_products`, `rows_einsum` and `rows_linalg`.
+The rows stand in `rows_shape`, `rows_reduce`, `rows_products`, `rows_einsum`, `rows_linalg` and `rows_pinv`.
 
 Conventions.  Parameters are keywords and hashable (`index_keys`).  Of arguments with a rule of None (indices) nothing
 is differentiated, nor of any result that is not floating.  Where a rule multiplies elementwise by a slope that may be
@@ -235,4 +235,4 @@ def along(axis: int, ndim: int, part: Any) -> tuple[Any, ...]:
 
 
 # The rows are made when their modules are imported, and these import this one: so this comes last.
-from wengert import rows_einsum, rows_linalg, rows_products, rows_reduce, rows_shape  # noqa: E402, F401
+from wengert import rows_einsum, rows_linalg, rows_pinv, rows_products, rows_reduce, rows_shape  # noqa: E402, F401
