@@ -22,10 +22,11 @@ from wengert.array_groups import Group, Groups
 from wengert.array_loops import FIXED, ROW, joined, plan_loops
 from wengert.array_memory import Lifetime, place
 from wengert.array_products import Product, product
-from wengert.array_read import Reading, Value
+from wengert.array_read import CODE, Reading, Value
 from wengert.array_tape import Tape
 from wengert.array_views import Base, Shape, View, broadcast_strides, whole, whole_strides
 
+BY_CODE = {"sum": "add", "max": "max", "min": "min"}
 FOLDS = {"sum": (1, -0.0), "max": (2, -math.inf), "min": (3, math.inf)}
 # As in program.pyx: wide blocks, as long as their slots stay in the caches; bytes that the slots take.
 WIDTHS = ((512, 1 << 14), (256, 1 << 15), (128, 1 << 17), (64, 1 << 18))
@@ -380,24 +381,37 @@ class ArrayPlan:
             nodes.append((KIND_UNIFORM, self.pool_place[t], -1, -1, 0))
         more, place_of = self.nodes_of(computed, place_of)
         nodes += more
-        sources = [*group.targets, *[reading.reductions[r].term for r in group.reductions]]
-        targets = [(place_of[t], -1) for t in sources]
-        code, n_slots, places = self.emit(nodes, targets, True)
+        # A reduction over rows is an instruction too, on the row so far and the new one.
+        first = len(loaded) + len(group.targets)
+        folds = [(reading.reductions[r], first + k) for k, r in enumerate(group.reductions)]
+        by_code = {j for _, j in folds if loops.modes[j] == ROW and loops.strides[j][-1]}
+        results = [place_of[t] for t in group.targets]
+        so_far = {}
+        for reduction, j in folds:
+            result = place_of[reduction.term]
+            if j in by_code:
+                so_far[j] = len(nodes)
+                nodes.append((KIND_LANES, j, -1, -1, 0))
+                nodes.append((CODE[BY_CODE[reduction.kind]], so_far[j], result, -1, 0))
+                result = len(nodes) - 1
+            results.append(result)
+        code, n_slots, places = self.emit(nodes, [(result, -1) for result in results], True)
         arrays = []
         for k, (t, view) in enumerate(zip(loaded, views, strict=True)):
             slot = fixed[k] if k in fixed else places[place_of[t]]
             arrays.append(self.looped(self.buffer(view.base, view.offset), loops, k, slot))
         written = []
         for k, t in enumerate(group.targets):
-            written.append(self.looped(self.buffer(("term", t)), loops, len(loaded) + k, places[place_of[t]]))
+            written.append(self.looped(self.buffer(("term", t)), loops, len(loaded) + k, places[results[k]]))
         sums = []
-        for k, r in enumerate(group.reductions):
-            reduction = reading.reductions[r]
-            j = len(loaded) + len(group.targets) + k
-            array = self.looped(self.buffer(("reduction", r)), loops, j, places[place_of[reduction.term]])
+        for r, (reduction, j) in zip(group.reductions, folds, strict=True):
+            place = self.buffer(("reduction", r))
+            array = self.looped(place, loops, j, places[results[j - len(loaded)]])
             array["fold"], array["first"] = FOLDS[reduction.kind]
             array["count"] = math.prod(reduction.shape)
-            (sums if loops.modes[j] == ROW else written).append(array)
+            (sums if loops.modes[j] == ROW and j not in by_code else written).append(array)
+            if j in by_code:
+                arrays.append(self.looped(place, loops, j, places[so_far[j]]))
         return {
             "kind": "group",
             "arrays": arrays + sums + written,

@@ -22,6 +22,7 @@ cdef struct strided_t:
     Py_ssize_t[MOST_AXES] strides  # bytes; of a group along its joined axes
     int mode  # in a group: FLAT, ROW, GATHER or FIXED
     int place  # in a group: slot, or pool entry if FIXED
+    bint still  # in a group: are all its rows one?
     int fold  # in a group: how it is folded, 0 if it is not
     Py_ssize_t chunk_offset  # in a group: of its GATHER buffer
     double first  # of a folded array: its elements before the group runs

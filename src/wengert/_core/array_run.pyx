@@ -77,6 +77,7 @@ cdef int take_array(strided_t* a, dict parts) except -1:
     for k in range(a.n_axes):
         a.shape[k], a.strides[k] = parts["shape"][k], parts["strides"][k]
     a.mode, a.place = parts.get("mode", 0), parts.get("slot", 0)
+    a.still = not any([a.strides[k] != 0 for k in range(a.n_axes - 1)])
     a.fold, a.first, a.count = parts.get("fold", 0), parts.get("first", 0.0), parts.get("count", 0)
     return 0
 
@@ -431,7 +432,7 @@ cdef class Runner:
                     if a.mode == GATHER:
                         streams.base, streams.stride = w.chunk + a.chunk_offset, item
                         streams += 1
-                        if k < step.n_read:
+                        if k < step.n_read and (row == 0 or not a.still):
                             walk = start_rows(base + start * stride, n_outer, shape, a.strides, row)
                             if self.single:
                                 gather_float(walk, n_rows, n_inner, stride, w.chunk + a.chunk_offset)
