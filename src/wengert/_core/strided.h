@@ -55,11 +55,11 @@ typedef struct {
     int n, ndim;
     ptrdiff_t shape[MAX_NDIM], index[MAX_NDIM], strides[MAX_WALKED][MAX_NDIM];
     char *at[MAX_WALKED];
-} walk_t;
+} odometer_t;
 
 /* Axes of length 1 are left out. */
-static inline walk_t walk_over(int n, const array_t *const *arrays) {
-    walk_t w = {n, 0, {0}, {0}, {{0}}, {0}};
+static inline odometer_t walk_over(int n, const array_t *const *arrays) {
+    odometer_t w = {n, 0, {0}, {0}, {{0}}, {0}};
     for (int i = 0; i < arrays[0]->ndim; i++) {
         if (arrays[0]->shape[i] == 1) continue;
         w.shape[w.ndim] = arrays[0]->shape[i];
@@ -71,7 +71,7 @@ static inline walk_t walk_over(int n, const array_t *const *arrays) {
 }
 
 /* To the next element; 0 at the end. */
-static inline int next_element(walk_t *w) {
+static inline int next_element(odometer_t *w) {
     for (int i = w->ndim - 1; i >= 0; i--) {
         w->index[i]++;
         for (int k = 0; k < w->n; k++) w->at[k] += w->strides[k][i];

@@ -1,26 +1,17 @@
-/* What computes a structured op without Python?
+/* What computes structured ops without Python?
  *
- * A kernel gets its inputs and then its output as arrays of any strides, numbers that the planner derived from the
- * parameters of the row, and scratch memory.  Shapes have been validated.  Inputs and output do not overlap, and numbers
- * are aligned.  The result is 0, or why there is none. */
+ * One SIMD build of all their kernels; the contract stands in structured.h. */
 #ifndef WENGERT_STRUCTURED_KERNELS_H
 #define WENGERT_STRUCTURED_KERNELS_H
 
 #include <limits.h>
 #include <math.h>
 
-#include "strided.h"
-#include "vm.h"
+#include "blocks.h"
+#include "structured.h"
 
-typedef int (*kernel_t)(array_t *arrays, int n_arrays, const int64_t *params, char *scratch);
-
-enum { SINGULAR = 1, NOT_POSITIVE_DEFINITE = 2, OUT_OF_RANGE = 3 };
-
-/* The largest block of numbers that passes through kernels of the virtual machine: small, for the stack. */
-enum { BLOCK = 256 };
-
-/* Kernels of the virtual machine, for each type. */
-typedef struct { block_t exp, log; } machine_t;
+/* Numbers that pass through kernels of the virtual machine together: few, for the stack. */
+enum { CHUNK = 256 };
 
 /* The axes of x from `first` to `end`. */
 static inline array_t axes_between(const array_t *x, int first, int end) {
@@ -115,11 +106,8 @@ static key_places_t read_key(const int64_t *params) {
 
 /* ---- matrices ---- */
 
-/* Up to so many products BLAS takes longer to begin than plain loops to end. */
-enum { SMALL_PRODUCT = 512, SMALL_ROW = 64 };
-
-/* Side of a panel that is copied for BLAS, and of a tile that is transposed. */
-enum { PANEL = 128, TILE = 32 };
+/* Side of a tile that is transposed. */
+enum { TILE = 32 };
 
 typedef enum { DET, LOGABS, SIGN } of_det_t;
 
@@ -141,7 +129,7 @@ static matrix_stack_t stack_of(const array_t *a, const array_t *b, const array_t
 #define NAME(x) double_##x
 #define LOG log
 #define EXP exp
-static machine_t NAME(machine);
+#define BLOCK(op) block_##op##_0
 #include "structured_linear.h"
 #include "structured_move.h"
 #include "structured_reduce.h"
@@ -149,12 +137,13 @@ static machine_t NAME(machine);
 #undef NAME
 #undef LOG
 #undef EXP
+#undef BLOCK
 
 #define T float
 #define NAME(x) float_##x
 #define LOG logf
 #define EXP expf
-static machine_t NAME(machine);
+#define BLOCK(op) float_block_##op##_0
 #include "structured_linear.h"
 #include "structured_move.h"
 #include "structured_reduce.h"
@@ -162,10 +151,9 @@ static machine_t NAME(machine);
 #undef NAME
 #undef LOG
 #undef EXP
+#undef BLOCK
 
 #undef AT
-
-typedef struct { const char *name; kernel_t kernels[2]; } named_kernel_t;
 
 #define ROW(name) {#name, {double_##name, float_##name}}
 static const named_kernel_t KERNELS[] = {
@@ -175,6 +163,8 @@ static const named_kernel_t KERNELS[] = {
     ROW(cumsum), ROW(cumprod), ROW(recurrence), ROW(argsort), ROW(searchsorted),
 };
 #undef ROW
-enum { N_KERNELS = sizeof KERNELS / sizeof *KERNELS };
+
+static const structured_t STRUCTURED = {KERNELS, sizeof KERNELS / sizeof *KERNELS, (void **)&double_lapack,
+                                        (void **)&float_lapack};
 
 #endif

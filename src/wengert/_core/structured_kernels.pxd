@@ -1,6 +1,6 @@
 # Which kernels compute structured ops, and how are they called?
 #
-# The contract stands in structured_kernels.h.
+# The contract stands in structured.h.
 
 from libc.stdint cimport int64_t
 

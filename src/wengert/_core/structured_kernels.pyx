@@ -1,6 +1,6 @@
 """Which kernels compute structured ops without Python, and what do they need to know?
 
-The kernels are C, in structured_kernels.h. Here a row's parameters become the integers that its kernel reads.
+The kernels are C, in structured_kernels.h, compiled for each instruction set. Here a row's parameters become the integers that its kernel reads.
 """
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
@@ -9,50 +9,41 @@ from libc.string cimport memcpy
 
 cimport numpy as cnp
 
-from wengert._core.codes cimport EXP, LOG
-from wengert._core.vm cimport Workspace, block_t, vm
+from wengert._core.vm cimport Workspace
 
 import math
 
 import numpy as np
 
+from wengert._core import builds
+from wengert._core.blas_choice import load_lapack
 from wengert.index_keys import thaw
 
 cnp.import_array()
 
-cdef extern from "structured_kernels.h" nogil:
+cdef extern from "structured.h" nogil:
     enum:
         SINGULAR
         NOT_POSITIVE_DEFINITE
         OUT_OF_RANGE
-        N_KERNELS
+        N_ROUTINES
         SMALL_PRODUCT
         SMALL_ROW
         PANEL
-
-    ctypedef struct machine_t:
-        block_t exp
-        block_t log
 
     ctypedef struct named_kernel_t:
         const char* name
         kernel_t* kernels
 
-    ctypedef struct double_lapack_t:
-        pass
+    ctypedef struct structured_t:
+        const named_kernel_t* kernels
+        int n_kernels
+        void** double_lapack
+        void** float_lapack
 
-    ctypedef struct float_lapack_t:
-        pass
-
-    const named_kernel_t* KERNELS
-    machine_t double_machine, float_machine
-    double_lapack_t double_lapack
-    float_lapack_t float_lapack
-
-double_machine.exp, double_machine.log = vm.double_blocks[8 * EXP], vm.double_blocks[8 * LOG]
-float_machine.exp, float_machine.log = vm.float_blocks[8 * EXP], vm.float_blocks[8 * LOG]
-
-cdef dict NUMBERS = {KERNELS[_k].name.decode(): _k for _k in range(N_KERNELS)}
+cdef const structured_t* structured = <const structured_t*>PyCapsule_GetPointer(
+    builds.kernels.structured, "wengert.structured")
+cdef dict NUMBERS = {structured.kernels[_k].name.decode(): _k for _k in range(structured.n_kernels)}
 KERNEL_NAMES = frozenset(NUMBERS)
 cdef bint has_lapack = False
 cdef Py_ssize_t LARGEST_INT = 2**31 - 1
@@ -60,13 +51,11 @@ cdef Py_ssize_t LARGEST_INT = 2**31 - 1
 
 cdef int fetch_lapack() except -1:
     global has_lapack
-    cdef char* routines
+    cdef void** routines
     if not has_lapack:
-        from wengert._core import lapack
-
-        routines = <char*>PyCapsule_GetPointer(lapack.table, "wengert.lapack")
-        memcpy(&double_lapack, routines, sizeof(double_lapack))
-        memcpy(&float_lapack, routines + sizeof(double_lapack), sizeof(float_lapack))
+        routines = <void**>PyCapsule_GetPointer(load_lapack().table, "wengert.lapack")
+        memcpy(structured.double_lapack, routines, N_ROUTINES * sizeof(void*))
+        memcpy(structured.float_lapack, routines + N_ROUTINES, N_ROUTINES * sizeof(void*))
         has_lapack = True
     return 0
 
@@ -77,7 +66,7 @@ cdef kernel_t find_kernel(str name, bint single):
         return NULL
     if name in LINEAR:
         fetch_lapack()
-    return KERNELS[<int>number].kernels[1 if single else 0]
+    return structured.kernels[<int>number].kernels[1 if single else 0]
 
 
 cdef object kernel_error(int status):

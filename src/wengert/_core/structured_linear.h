@@ -62,18 +62,32 @@ static inline NAME(matrix_t) NAME(by_columns)(T *at, ptrdiff_t rows, ptrdiff_t c
 
 /* ---- products ---- */
 
+/* Sums over the inner axis in order; row by row, or for a vector in four sums that are added in pairs. */
 static void NAME(small_product)(NAME(matrix_t) a, NAME(matrix_t) b, NAME(matrix_t) c) {
+    const ptrdiff_t n = c.columns, depth = a.columns;
     T row[SMALL_ROW];
+    if (n == 1) {
+        for (ptrdiff_t i = 0; i < c.rows; i++) {
+            const T *x = a.at + i * a.down, *y = b.at;
+            T s[4] = {0, 0, 0, 0};
+            ptrdiff_t k = 0;
+            for (; k + 4 <= depth; k += 4)
+                for (int j = 0; j < 4; j++) s[j] += x[(k + j) * a.right] * y[(k + j) * b.down];
+            for (; k < depth; k++) s[0] += x[k * a.right] * y[k * b.down];
+            c.at[i * c.down] = (s[0] + s[1]) + (s[2] + s[3]);
+        }
+        return;
+    }
     for (ptrdiff_t i = 0; i < c.rows; i++) {
-        for (ptrdiff_t j = 0; j < c.columns; j++) row[j] = 0;
-        for (ptrdiff_t k = 0; k < a.columns; k++) {
+        for (ptrdiff_t j = 0; j < n; j++) row[j] = 0;
+        for (ptrdiff_t k = 0; k < depth; k++) {
             const T factor = a.at[i * a.down + k * a.right], *x = b.at + k * b.down;
             if (b.right == 1)
-                for (ptrdiff_t j = 0; j < c.columns; j++) row[j] += factor * x[j];
+                for (ptrdiff_t j = 0; j < n; j++) row[j] += factor * x[j];
             else
-                for (ptrdiff_t j = 0; j < c.columns; j++) row[j] += factor * x[j * b.right];
+                for (ptrdiff_t j = 0; j < n; j++) row[j] += factor * x[j * b.right];
         }
-        for (ptrdiff_t j = 0; j < c.columns; j++) c.at[i * c.down + j * c.right] = row[j];
+        for (ptrdiff_t j = 0; j < n; j++) c.at[i * c.down + j * c.right] = row[j];
     }
 }
 
@@ -151,7 +165,7 @@ static int NAME(matmul)(array_t *arrays, int n_arrays, const int64_t *params, ch
     if (!size_of(&c)) return 0;
     matrix_stack_t s = stack_of(&a, &b, &c);
     const array_t *stacks[] = {&s.arrays[0], &s.arrays[1], &s.arrays[2]};
-    walk_t w = walk_over(3, stacks);
+    odometer_t w = walk_over(3, stacks);
     do NAME(product)(NAME(matrix_at)(&a, w.at[0]), NAME(matrix_at)(&b, w.at[1]), NAME(matrix_at)(&c, w.at[2]),
                      (T *)scratch);
     while (next_element(&w));
@@ -180,7 +194,7 @@ static int NAME(solve)(array_t *arrays, int n_arrays, const int64_t *params, cha
     T *factors = (T *)scratch, *side = factors + (ptrdiff_t)n * n;
     int *pivots = (int *)(side + (ptrdiff_t)n * columns);
     if (!size_of(&s.arrays[0])) return 0;
-    walk_t w = walk_over(3, stacks);
+    odometer_t w = walk_over(3, stacks);
     do {
         if (w.at[0] != factorised && NAME(factorise)(NAME(matrix_at)(&a, w.at[0]), factors, pivots)) return SINGULAR;
         factorised = w.at[0];
@@ -215,7 +229,7 @@ static int NAME(determinant)(array_t *arrays, char *scratch, of_det_t wanted) {
     T *factors = (T *)scratch;
     int *pivots = (int *)(factors + (ptrdiff_t)n * n);
     if (!size_of(&outer)) return 0;
-    walk_t w = walk_over(2, both);
+    odometer_t w = walk_over(2, both);
     do {
         T sign = 1, logarithm = 0;
         if (NAME(factorise)(NAME(matrix_at)(&a, w.at[0]), factors, pivots)) {
@@ -257,7 +271,7 @@ static int NAME(cholesky)(array_t *arrays, int n_arrays, const int64_t *params, 
     T *factor = (T *)scratch;
     (void)n_arrays, (void)params;
     if (!n || !size_of(&outer)) return 0;
-    walk_t w = walk_over(2, both);
+    odometer_t w = walk_over(2, both);
     do {
         NAME(copy_matrix)(NAME(matrix_at)(&a, w.at[0]), NAME(by_columns)(factor, n, n));
         NAME(lapack).potrf(&lower, &n, factor, &n, &info);
@@ -279,7 +293,7 @@ static int NAME(solve_triangular)(array_t *arrays, int n_arrays, const int64_t *
     int n = (int)a.shape[a.ndim - 1], columns = (int)x.shape[x.ndim - 1], leading;
     T *side = (T *)scratch, *packed = side + (ptrdiff_t)n * columns, one = 1;
     if (!n || !columns || !size_of(&s.arrays[0])) return 0;
-    walk_t w = walk_over(3, stacks);
+    odometer_t w = walk_over(3, stacks);
     do {
         NAME(matrix_t) m = NAME(matrix_at)(&a, w.at[0]), by_columns = NAME(by_columns)(side, n, columns);
         for (ptrdiff_t k = 0; k < n; k++)

@@ -5,16 +5,26 @@
  * A key that is known is resolved beforehand: `places` are the numbers, in row-major order, of the elements that it
  * names; if `block` > 1, of blocks of so many elements that are next to each other. */
 
+/* Row by row of the axis with the smallest steps through `to`. */
 static void NAME(copy)(const array_t *from, const array_t *to) {
-    const array_t *both[] = {from, to};
+    const int row = innermost_axis(to);
     if (!size_of(from)) return;
     if (is_contiguous(from, sizeof(T)) && is_contiguous(to, sizeof(T))) {
         memcpy(to->data, from->data, (size_t)size_of(from) * sizeof(T));
         return;
     }
-    walk_t w = walk_over(2, both);
-    do *(T *)w.at[1] = *(T *)w.at[0];
-    while (next_element(&w));
+    const ptrdiff_t n = row < 0 ? 1 : to->shape[row], dx = row < 0 ? 0 : from->strides[row];
+    const ptrdiff_t dy = row < 0 ? 0 : to->strides[row];
+    const array_t outer_from = row < 0 ? *from : without_axis(*from, row);
+    const array_t outer_to = row < 0 ? *to : without_axis(*to, row);
+    const array_t *both[] = {&outer_from, &outer_to};
+    odometer_t w = walk_over(2, both);
+    do {
+        if (dx == sizeof(T) && dy == sizeof(T))
+            memcpy(w.at[1], w.at[0], (size_t)n * sizeof(T));
+        else
+            for (ptrdiff_t k = 0; k < n; k++) AT(w.at[1], k, dy) = AT(w.at[0], k, dx);
+    } while (next_element(&w));
 }
 
 static void NAME(clear)(const array_t *x) {
@@ -24,7 +34,7 @@ static void NAME(clear)(const array_t *x) {
         memset(x->data, 0, (size_t)size_of(x) * sizeof(T));
         return;
     }
-    walk_t w = walk_over(1, only);
+    odometer_t w = walk_over(1, only);
     do *(T *)w.at[0] = 0;
     while (next_element(&w));
 }
@@ -45,7 +55,7 @@ static int NAME(getitem)(array_t *arrays, int n_arrays, const int64_t *params, c
                 memcpy(y + k * key.block, x + key.places[k] * key.block, (size_t)key.block * sizeof(T));
         return 0;
     }
-    walk_t w = walk_over(1, out);
+    odometer_t w = walk_over(1, out);
     for (ptrdiff_t k = 0; k < key.n; k++)
         for (ptrdiff_t j = 0; j < key.block; j++, next_element(&w)) {
             ptrdiff_t place = key.places[k] * key.block + j;
@@ -60,7 +70,16 @@ static void NAME(write_key)(const array_t *v, const array_t *out, const int64_t 
     const array_t values = broadcast_to(*v, key.shape, key.ndim), *only[] = {&values};
     const int near = is_contiguous(out, sizeof(T));
     if (!size_of(&values)) return;
-    walk_t w = walk_over(1, only);
+    if (near && key.block == 1 && is_contiguous(&values, sizeof(T))) {
+        const T *x = (const T *)values.data;
+        T *y = (T *)out->data;
+        if (adds)
+            for (ptrdiff_t k = 0; k < key.n; k++) y[key.places[k]] += x[k];
+        else
+            for (ptrdiff_t k = 0; k < key.n; k++) y[key.places[k]] = x[k];
+        return;
+    }
+    odometer_t w = walk_over(1, only);
     for (ptrdiff_t k = 0; k < key.n; k++)
         for (ptrdiff_t j = 0; j < key.block; j++, next_element(&w)) {
             ptrdiff_t place = key.places[k] * key.block + j;
@@ -117,22 +136,33 @@ static int NAME(walk_slices)(const array_t *whole, const array_t *indices, const
     const array_t *inners[] = {&inner, &inner_slices};
     const size_t near = is_contiguous(&inner, sizeof(T)) && is_contiguous(&inner_slices, sizeof(T))
                             ? (size_t)size_of(&inner) * sizeof(T) : 0;
-    const ptrdiff_t from_slices = middle.data - slices->data;
-    walk_t o = walk_over(2, outers);
+    odometer_t o = walk_over(2, outers);
     do {
-        walk_t m = walk_over(2, middles);
+        if (size_of(&inner) == 1 && d == 1) {
+            for (ptrdiff_t j = 0; j < indices->shape[0]; j++) {
+                int64_t k = *(int64_t *)(indices->data + j * indices->strides[0]);
+                if (k < -n || k >= n) return OUT_OF_RANGE;
+                T *x = (T *)(o.at[0] + (k < 0 ? k + n : k) * stride), *y = &AT(o.at[1], j, middle.strides[0]);
+                if (adds)
+                    *x += *y;
+                else
+                    *y = *x;
+            }
+            continue;
+        }
+        odometer_t m = walk_over(2, middles);
         do {
             int64_t k = *(int64_t *)m.at[0];
             if (k < -n || k >= n) return OUT_OF_RANGE;
             char *x = o.at[0] + (k < 0 ? k + n : k) * stride;
-            char *y = o.at[1] + (m.at[1] - middle.data) + from_slices;
+            char *y = o.at[1] + (m.at[1] - middle.data);
             if (near && !adds) {
                 memcpy(y, x, near);
                 continue;
             }
             inner.data = x;
             inner_slices.data = y;
-            walk_t i = walk_over(2, inners);
+            odometer_t i = walk_over(2, inners);
             do {
                 if (adds)
                     *(T *)i.at[0] += *(T *)i.at[1];
@@ -163,7 +193,7 @@ static int NAME(walk_along)(array_t whole, const array_t *indices, const array_t
     whole.shape[axis] = 1;
     const array_t lines = broadcast_to(whole, parts->shape, parts->ndim);
     const array_t chosen = broadcast_to(*indices, parts->shape, parts->ndim), *all[] = {&lines, &chosen, parts};
-    walk_t w = walk_over(3, all);
+    odometer_t w = walk_over(3, all);
     do {
         int64_t k = *(int64_t *)w.at[1];
         if (k < -n || k >= n) return OUT_OF_RANGE;

@@ -30,23 +30,25 @@ static T NAME(prod_run)(const char *x, ptrdiff_t stride, ptrdiff_t n) {
     return product;
 }
 
-/* Eight at a time, since each comparison waits for the one before. */
+/* Many at a time, since each comparison waits for the one before. */
+enum { NAME(N_EXTREMES) = 256 / sizeof(T) };
+
 #define EXTREME_RUN(name, CHOOSE) \
     static T NAME(name)(const char *x, ptrdiff_t stride, ptrdiff_t n) { \
-        T m[8]; \
-        for (int j = 0; j < 8; j++) m[j] = AT(x, 0, stride); \
+        T m[NAME(N_EXTREMES)], extreme = AT(x, 0, stride); \
         ptrdiff_t k = 0; \
-        for (; k + 8 <= n; k += 8) \
-            for (int j = 0; j < 8; j++) { \
-                T v = AT(x, k + j, stride); \
-                m[j] = CHOOSE(m[j], v); \
-            } \
+        if (stride == sizeof(T) && n >= NAME(N_EXTREMES)) { \
+            const T *v = (const T *)x; \
+            for (int j = 0; j < NAME(N_EXTREMES); j++) m[j] = extreme; \
+            for (; k + NAME(N_EXTREMES) <= n; k += NAME(N_EXTREMES)) \
+                for (int j = 0; j < NAME(N_EXTREMES); j++) m[j] = CHOOSE(m[j], v[k + j]); \
+            for (int j = 0; j < NAME(N_EXTREMES); j++) extreme = CHOOSE(extreme, m[j]); \
+        } \
         for (; k < n; k++) { \
             T v = AT(x, k, stride); \
-            m[0] = CHOOSE(m[0], v); \
+            extreme = CHOOSE(extreme, v); \
         } \
-        for (int j = 1; j < 8; j++) m[0] = CHOOSE(m[0], m[j]); \
-        return m[0]; \
+        return extreme; \
     }
 EXTREME_RUN(max_run, LARGER)
 EXTREME_RUN(min_run, SMALLER)
@@ -59,22 +61,28 @@ EXTREME_RUN(min_run, SMALLER)
         if (!r.n_kept) return 0; \
         if (!r.n_reduced) { \
             const array_t *out[] = {&arrays[1]}; \
-            walk_t w = walk_over(1, out); \
+            odometer_t w = walk_over(1, out); \
             do *(T *)w.at[0] = OF_NOTHING; \
             while (next_element(&w)); \
             return 0; \
         } \
         const array_t *kept[] = {&r.kept, &r.out}, *reduced[] = {&r.reduced}; \
-        walk_t w = walk_over(2, kept); \
+        odometer_t w = walk_over(2, kept); \
         do { \
-            walk_t inner = walk_over(1, reduced); \
+            odometer_t inner = walk_over(1, reduced); \
             int first = 1; \
             do { \
                 const char *x = w.at[0] + (inner.at[0] - r.reduced.data); \
-                if (r.by_rows) { \
+                if (r.by_rows && first) { \
+                    for (ptrdiff_t k = 0; k < r.n; k++) AT(w.at[1], k, r.out_step) = AT(x, k, r.step); \
+                } else if (r.by_rows && r.step == sizeof(T) && r.out_step == sizeof(T)) { \
+                    const T *restrict v = (const T *)x; \
+                    T *restrict y = (T *)w.at[1]; \
+                    for (ptrdiff_t k = 0; k < r.n; k++) y[k] = COMBINE(y[k], v[k]); \
+                } else if (r.by_rows) { \
                     for (ptrdiff_t k = 0; k < r.n; k++) { \
                         T v = AT(x, k, r.step), *y = (T *)(w.at[1] + k * r.out_step); \
-                        *y = first ? v : COMBINE(*y, v); \
+                        *y = COMBINE(*y, v); \
                     } \
                 } else { \
                     T v = NAME(RUN)(x, r.step, r.n), *y = (T *)w.at[1]; \
@@ -94,13 +102,13 @@ REDUCTION(min, min_run, SMALLER, 0)
 
 /* exp(x - shift), summed, for `n` numbers. */
 static T NAME(sum_exps)(const char *x, ptrdiff_t stride, ptrdiff_t n, T shift) {
-    T shifted[BLOCK], powers[BLOCK], sum = 0;
+    T shifted[CHUNK], powers[CHUNK], sum = 0;
     for (ptrdiff_t done = 0, size; done < n; done += size) {
-        size = n - done < BLOCK ? n - done : BLOCK;
+        size = n - done < CHUNK ? n - done : CHUNK;
         ptrdiff_t eights = (size + 7) / 8;
         for (ptrdiff_t k = 0; k < size; k++) shifted[k] = AT(x, done + k, stride) - shift;
         for (ptrdiff_t k = size; k < 8 * eights; k++) shifted[k] = shifted[size - 1];
-        NAME(machine).exp(shifted, NULL, NULL, powers, eights);
+        BLOCK(exp)(shifted, NULL, NULL, powers, eights);
         sum += NAME(sum_run)((const char *)powers, sizeof(T), size);
     }
     return sum;
@@ -109,7 +117,7 @@ static T NAME(sum_exps)(const char *x, ptrdiff_t stride, ptrdiff_t n, T shift) {
 static T NAME(log_of)(T x) {
     T padded[8], logs[8];
     for (int k = 0; k < 8; k++) padded[k] = x;
-    NAME(machine).log(padded, NULL, NULL, logs, 1);
+    BLOCK(log)(padded, NULL, NULL, logs, 1);
     return logs[0];
 }
 
@@ -119,11 +127,11 @@ static int NAME(logsumexp)(array_t *arrays, int n_arrays, const int64_t *params,
     (void)n_arrays, (void)scratch;
     if (!r.n_kept) return 0;
     const array_t *kept[] = {&r.kept, &r.out}, *reduced[] = {&r.reduced};
-    walk_t w = walk_over(2, kept);
+    odometer_t w = walk_over(2, kept);
     do {
         T largest = (T)-INFINITY, sum = 0;
         if (r.n_reduced) {
-            walk_t inner = walk_over(1, reduced);
+            odometer_t inner = walk_over(1, reduced);
             do {
                 T here = NAME(max_run)(w.at[0] + (inner.at[0] - r.reduced.data), r.step, r.n);
                 largest = LARGER(largest, here);
@@ -131,7 +139,7 @@ static int NAME(logsumexp)(array_t *arrays, int n_arrays, const int64_t *params,
         }
         T shift = isfinite(largest) ? largest : 0;
         if (r.n_reduced) {
-            walk_t inner = walk_over(1, reduced);
+            odometer_t inner = walk_over(1, reduced);
             do sum += NAME(sum_exps)(w.at[0] + (inner.at[0] - r.reduced.data), r.step, r.n, shift);
             while (next_element(&inner));
         }
@@ -140,14 +148,24 @@ static int NAME(logsumexp)(array_t *arrays, int n_arrays, const int64_t *params,
     return 0;
 }
 
+/* Where the first number of a line is that is the extreme one, or the first NaN if that is one. */
+static int64_t NAME(find)(const char *x, ptrdiff_t stride, T extreme) {
+    int64_t k = 0;
+    if (extreme != extreme)
+        while (AT(x, k, stride) == AT(x, k, stride)) k++;
+    else
+        while (AT(x, k, stride) != extreme) k++;
+    return k;
+}
+
 /* params: the axis, or -1 for all elements in row-major order.  The first extreme one or NaN wins; the result is int64. */
-#define ARG_EXTREME(name, BEATS) \
+#define ARG_EXTREME(name, RUN, BEATS) \
     static int NAME(name)(array_t *arrays, int n_arrays, const int64_t *params, char *scratch) { \
         const int axis = (int)params[0]; \
         (void)n_arrays, (void)scratch; \
         if (axis < 0) { \
             const array_t *all[] = {&arrays[0]}; \
-            walk_t w = walk_over(1, all); \
+            odometer_t w = walk_over(1, all); \
             T best = *(T *)w.at[0]; \
             int64_t place = 0, k = 0; \
             while (best == best && next_element(&w)) { \
@@ -163,20 +181,13 @@ static int NAME(logsumexp)(array_t *arrays, int n_arrays, const int64_t *params,
         if (out.ndim == arrays[0].ndim) out = without_axis(out, axis); \
         if (!size_of(&x)) return 0; \
         const array_t *both[] = {&x, &out}; \
-        walk_t w = walk_over(2, both); \
-        do { \
-            T best = AT(w.at[0], 0, stride); \
-            int64_t place = 0; \
-            for (ptrdiff_t k = 1; k < n && best == best; k++) { \
-                T v = AT(w.at[0], k, stride); \
-                if ((v BEATS best) | (v != v)) best = v, place = k; \
-            } \
-            *(int64_t *)w.at[1] = place; \
-        } while (next_element(&w)); \
+        odometer_t w = walk_over(2, both); \
+        do *(int64_t *)w.at[1] = NAME(find)(w.at[0], stride, NAME(RUN)(w.at[0], stride, n)); \
+        while (next_element(&w)); \
         return 0; \
     }
-ARG_EXTREME(argmax, >)
-ARG_EXTREME(argmin, <)
+ARG_EXTREME(argmax, max_run, >)
+ARG_EXTREME(argmin, min_run, <)
 #undef ARG_EXTREME
 
 /* params: the axis.  Row by row of the axis with the smallest steps, of the others. */
@@ -196,7 +207,7 @@ ARG_EXTREME(argmin, <)
             for (int k = 0; k < 3; k++) outer[k] = without_axis(outer[k], row); \
         } \
         const array_t *all[] = {&outer[0], &outer[1], &outer[2]}; \
-        walk_t w = walk_over(3, all); \
+        odometer_t w = walk_over(3, all); \
         do { \
             for (ptrdiff_t k = 0; k < n; k++) AT(w.at[2], k, dy) = AT(w.at[1], k, db); \
             for (ptrdiff_t i = 1; i < out.shape[axis]; i++) { \
@@ -257,7 +268,7 @@ static int NAME(argsort)(array_t *arrays, int n_arrays, const int64_t *params, c
     (void)n_arrays;
     if (!size_of(&x)) return 0;
     const array_t *both[] = {&x, &out};
-    walk_t w = walk_over(2, both);
+    odometer_t w = walk_over(2, both);
     do {
         for (ptrdiff_t k = 0; k < n; k++) {
             NAME(placed_t) placed = {AT(w.at[0], k, stride), k};
@@ -274,7 +285,7 @@ static int NAME(searchsorted)(array_t *arrays, int n_arrays, const int64_t *para
     const array_t *both[] = {&arrays[1], &arrays[2]};
     (void)n_arrays, (void)scratch;
     if (!size_of(&arrays[1])) return 0;
-    walk_t w = walk_over(2, both);
+    odometer_t w = walk_over(2, both);
     do {
         const T v = *(T *)w.at[0];
         ptrdiff_t low = 0, high = arrays[0].shape[0];
