@@ -74,7 +74,6 @@ TRIG_ERF_FITS: list[Fit] = [
 ]
 
 
-
 # ---- gamma function ----
 def shifted(w: Any) -> Any:
     """The argument in [1, 3] that gamma.h maps to w."""
@@ -122,7 +121,7 @@ GAMMA_FITS: list[Fit] = [
     Fit("GAMMALN_FAR", log_gamma_far, FAR, 11, "x * (log(gamma(x)) - Stirling's formula), z = 1/x^2"),
     Fit("DIGAMMA_NEAR", digamma_near, NEAR, 22, "digamma(y) / (y - its zero) in w"),
     Fit("DIGAMMA_FAR", digamma_far, FAR, 12, "(log(x) - 1/(2x) - digamma(x)) / z, z = 1/x^2"),
-    Fit("TRIGAMMA_NEAR", lambda w: mp.psi(1, shifted(w)), NEAR, 22, "trigamma(y) in w"),
+    Fit("TRIGAMMA_NEAR", lambda w: shifted(w) * mp.psi(1, shifted(w)), NEAR, 22, "y * trigamma(y) in w"),
     Fit("TRIGAMMA_FAR", trigamma_far, FAR, 13, "(trigamma(x) - 1/x - z/2) * x / z, z = 1/x^2"),
     Fit("SINC_PI_TAIL", sinc_tail, HALF, 9, "(sin(pi r)/(pi r) - 1) / z, z = r^2"),
     Fit("COT_PI_TAIL", cotangent_tail, HALF, 16, "(pi r cot(pi r) - 1) / z, z = r^2"),

@@ -10,7 +10,7 @@
 6.0
 """
 
-from wengert import nn, ops, optim
+from wengert import nn, ops, optim, special
 from wengert._core import functions
 from wengert._core.current import current_graph
 from wengert._core.functions import *  # noqa: F403  (the functions of the op table, one per row)
@@ -59,6 +59,7 @@ __all__ = [
     "ops",
     "optim",
     "set_num_threads",
+    "special",
     "value_and_grad",
     "vmap",
     "vjp",

@@ -4,7 +4,7 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from wengert._core.var import UFUNCS as UFUNCS
+from wengert._core.var import op_of as op_of
 from wengert._core.var import Var
 
 _Element = float | Var

@@ -18,7 +18,7 @@ from wengert import ops
 from wengert._core.builds import kernels
 from wengert._core.number cimport read_number
 from wengert._core.var cimport Var, record1, record2, record3
-from wengert._core.var import UFUNCS
+from wengert._core.var import op_of
 from wengert.errors import ShapeError, TracingError
 
 
@@ -281,8 +281,8 @@ cdef class VarArray:
                 return matmul(inputs[0], inputs[1])
             if ufunc is np.divmod:
                 return elementwise("floordiv", inputs), elementwise("mod", inputs)
-            if ufunc in UFUNCS:
-                return elementwise(UFUNCS[ufunc], inputs)
+            if op_of(ufunc) is not None:
+                return elementwise(op_of(ufunc), inputs)
         if ufunc is np.add and method == "reduce" and kwargs.keys() <= {"axis", "keepdims"}:
             return inputs[0].sum(**({"axis": 0} | kwargs))
         how = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "")

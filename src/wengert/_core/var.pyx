@@ -12,6 +12,8 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 
 include "kernels.pxi"
 
+import sys
+
 import numpy as np
 
 from wengert import ops
@@ -28,7 +30,19 @@ cdef eager_t* eager = <eager_t*>PyCapsule_GetPointer(kernels.table, "wengert.eag
 cdef list NAMES = [*ops.NODES_WITHOUT_OP, *ops.OPS]
 UFUNCS = {getattr(np, row.numpy): row.name for row in ops.OPS.values() if row.numpy != "-"}
 # What NumPy's booleans call when they stand left of &, | and before ~.
-UFUNCS |= {np.bitwise_and: "logical_and", np.bitwise_or: "logical_or", np.invert: "logical_not"}
+UFUNCS |= {np.bitwise_and: "logical_and", np.bitwise_or: "logical_or", np.bitwise_xor: "logical_xor"}
+UFUNCS |= {np.invert: "logical_not"}
+# Other names of the same.
+UFUNCS |= {np.fabs: "abs", np.float_power: "pow", np.radians: "deg2rad", np.degrees: "rad2deg"}
+
+
+def op_of(ufunc):
+    """Name of the op that a ufunc of NumPy or `scipy.special` computes, or None."""
+    # Whoever calls a ufunc of scipy.special has imported it; nobody else shall wait for that.
+    special = sys.modules.get("scipy.special")
+    if ufunc not in UFUNCS and special is not None:
+        UFUNCS.update({getattr(special, row.scipy, None): row.name for row in ops.OPS.values() if row.scipy})
+    return UFUNCS.get(ufunc)
 
 
 cdef inline int check_same(Graph g, Graph other) except -1:
@@ -444,7 +458,7 @@ cdef class Var:
         from wengert._core import functions
         if ufunc is np.divmod and method == "__call__" and not kwargs:
             return functions.floordiv(*inputs), functions.mod(*inputs)
-        if method != "__call__" or kwargs or ufunc not in UFUNCS:
+        if method != "__call__" or kwargs or op_of(ufunc) is None:
             how = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "")
             raise TracingError(f"{how} has no derivative rule here" + (" with keyword arguments" if kwargs else ""))
         return getattr(functions, UFUNCS[ufunc])(*inputs)
