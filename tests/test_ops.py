@@ -25,8 +25,8 @@ every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 every_build = pytest.mark.parametrize("build", BUILDS)
 
 # The reference's product x * erfc(-x / sqrt(2)) loses 2 * x**2 half-units to the rounding of its argument.
-# C's lgamma and SciPy's functions of the gamma family lose digits where two terms cancel, below 0.
-VALUE_RTOL = {"gelu": 2e-13, "polygamma": 1e-12, "trigamma": 1e-12}
+# SciPy's ndtr and log_ndtr do likewise; C's lgamma and SciPy's digamma and zeta lose digits below 0, where terms cancel.
+VALUE_RTOL = {"gelu": 2e-13, "ndtr": 1e-13, "log_ndtr": 1e-13, "polygamma": 1e-12, "trigamma": 1e-12}
 VALUE_ATOL = {"gammaln": 1e-14, "digamma": 1e-13}
 SLOPE_RTOL = {"trigamma": 1e-11, "polygamma": 1e-11}
 SLOPE_ATOL = {"gammaln": 1e-12, "digamma": 1e-12}
@@ -70,13 +70,13 @@ PIECES = {
     "ceil": [((2.5,), 3.0, (0,)), ((-2.5,), -2.0, (0,))],
     "round": [((2.4,), 2.0, (0,)), ((2.5,), 2.0, (0,)), ((3.5,), 4.0, (0,)), ((-2.6,), -3.0, (0,))],
     "trunc": [((2.5,), 2.0, (0,)), ((-2.5,), -2.0, (0,))],
-    "fmin": [((1.0, 2.0), 1.0, (1, 0)), ((2.0, 1.0), 1.0, (0, 1)), ((nan, 1.0), 1.0, (0, 1)), ((1.0, nan), 1.0, (1, 0))],
-    "fmax": [((1.0, 2.0), 2.0, (0, 1)), ((2.0, 1.0), 2.0, (1, 0)), ((nan, 1.0), 1.0, (0, 1)), ((1.0, nan), 1.0, (1, 0))],
+    "fmin": [((1.0, 2.0), 1, (1, 0)), ((2.0, 1.0), 1, (0, 1)), ((nan, 1.0), 1, (0, 1)), ((1.0, nan), 1, (1, 0))],
+    "fmax": [((1.0, 2.0), 2, (0, 1)), ((2.0, 1.0), 2, (1, 0)), ((nan, 1.0), 1, (0, 1)), ((1.0, nan), 1, (1, 0))],
     "copysign": [((2.0, -3.0), -2.0, (-1, 0)), ((-2.0, -0.0), -2.0, (1, 0)), ((-2.0, 3.0), 2.0, (-1, 0))],
     "heaviside": [((-1.0, 0.25), 0.0, (0, 0)), ((0.0, 0.25), 0.25, (0, 1)), ((1.0, 0.25), 1.0, (0, 0))],
     "isnan": [((nan,), 1.0, (0,)), ((inf,), 0.0, (0,)), ((1.0,), 0.0, (0,))],
     "isfinite": [((nan,), 0.0, (0,)), ((-inf,), 0.0, (0,)), ((1.7e308,), 1.0, (0,)), ((0.0,), 1.0, (0,))],
-    "isinf": [((nan,), 0.0, (0,)), ((-inf,), 1.0, (0,)), ((inf,), 1.0, (0,)), ((1.7e308,), 0.0, (0,)), ((0.0,), 0.0, (0,))],
+    "isinf": [((nan,), 0, (0,)), ((-inf,), 1, (0,)), ((inf,), 1, (0,)), ((1.7e308,), 0, (0,)), ((0.0,), 0, (0,))],
     "signbit": [((-0.0,), 1.0, (0,)), ((0.0,), 0.0, (0,)), ((-inf,), 1.0, (0,)), ((5.0,), 0.0, (0,))],
     "min": [((1.0, 2.0), 1.0, (1, 0)), ((2.0, 1.0), 1.0, (0, 1))],
     "max": [((1.0, 2.0), 2.0, (0, 1)), ((2.0, 1.0), 2.0, (1, 0))],
@@ -269,7 +269,7 @@ def test_slopes_match_mpmath(name):
 def test_slope_in_an_order_is_nan():
     """Nobody mistakes it for a derivative that is zero."""
     for row in ROWS:
-        slopes = builds.kernels.evaluate(row.name, *[np.full(3, 2.0)] * row.arity)[1:]
+        slopes = builds.kernels.evaluate(row.name, *ordinary_arguments(row))[1:]
         assert [k for k, slope in enumerate(slopes) if np.isnan(slope).all()] == list(row.orders)
 
 

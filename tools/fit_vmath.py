@@ -77,7 +77,7 @@ TRIG_ERF_FITS: list[Fit] = [
 # ---- gamma function ----
 def shifted(w: Any) -> Any:
     """The argument in [1, 3] that gamma.h maps to w."""
-    return mp.sqrt(3) * (1 + w) / (1 - w)
+    return mp.mpf(1.75) * (1 + w) / (1 - w)
 
 
 def log_gamma_near(w: Any) -> Any:
@@ -115,9 +115,9 @@ def cotangent_tail(z: Any) -> Any:
     return (r * mp.cot(r) - 1) / z
 
 
-NEAR, FAR, HALF = (-0.26795, 0.26795), (0, mp.mpf(1) / 9), (0, 0.25)
+NEAR, FAR, HALF = (-0.27273, 0.26316), (0, mp.mpf(1) / 9), (0, 0.25)
 GAMMA_FITS: list[Fit] = [
-    Fit("GAMMALN_NEAR", log_gamma_near, NEAR, 20, "log(gamma(y)) / (y - 1) / (y - 2) in w = (y - c)/(y + c), c^2 = 3"),
+    Fit("GAMMALN_NEAR", log_gamma_near, NEAR, 20, "log(gamma(y)) / (y - 1) / (y - 2) in w = (y - 1.75)/(y + 1.75)"),
     Fit("GAMMALN_FAR", log_gamma_far, FAR, 11, "x * (log(gamma(x)) - Stirling's formula), z = 1/x^2"),
     Fit("DIGAMMA_NEAR", digamma_near, NEAR, 22, "digamma(y) / (y - its zero) in w"),
     Fit("DIGAMMA_FAR", digamma_far, FAR, 12, "(log(x) - 1/(2x) - digamma(x)) / z, z = 1/x^2"),

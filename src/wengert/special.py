@@ -1,8 +1,8 @@
 """Which functions of `scipy.special` take numbers, vars and arrays of them?
 
-Those that go elementwise are ops of the table, and ``scipy.special.gammaln(var)`` records the same ones as
-``wengert.special.gammaln(var)``.  SciPy's other functions (`polygamma`, `logsumexp`, `softmax`, `log_softmax`) cannot be
-told about vars; here are ours, of NumPy's functions, which can.
+Those that go elementwise are ops of the table, and ``scipy.special.gammaln(var)`` records the same one as
+``wengert.special.gammaln(var)``.  SciPy's other functions (`polygamma`, `logsumexp`, `softmax`, `log_softmax`) cannot
+be told about vars; here are ours, of NumPy's functions, which can.
 """
 
 from __future__ import annotations

@@ -80,12 +80,12 @@ static const double CBRT_START[6] = {
     0x1.6641e0f46f289p+0, -0x1.1b95f66489b81p-1, 0x1.6f05deaa8a28bp-3, -0x1.08e53b78c22d6p-5, 0x1.84e675bea17d4p-9,
     -0x1.c49487b5b6961p-14};
 
-/* log(gamma(y)) / (y - 1) / (y - 2) in w = (y - c)/(y + c), c^2 = 3; fit error 3.0e-19 */
+/* log(gamma(y)) / (y - 1) / (y - 2) in w = (y - 1.75)/(y + 1.75); fit error 3.3e-19 */
 static const double GAMMALN_NEAR[20] = {
-    0x1.cf274d6e71e79p-2, -0x1.ad90aeb86d2c6p-2, 0x1.04a474ddb32ebp-3, -0x1.288b4c49743efp-3, 0x1.58f260697048ap-4,
-    -0x1.716ccfe7e53cfp-4, 0x1.02bd4a001bf68p-4, -0x1.0e049b9c0d037p-4, 0x1.9da6156c26cc1p-5, -0x1.aa3f817e0454fp-5,
-    0x1.585ae3fa3b94cp-5, -0x1.604d56688d012p-5, 0x1.26d22d296bb3cp-5, -0x1.2c416c8cd0915p-5, 0x1.02f8dda33af99p-5,
-    -0x1.06eb698c6a375p-5, 0x1.af68c4fef8b38p-6, -0x1.b519ec90aaf79p-6, 0x1.1ffa6a66f6417p-5, -0x1.231964ac7b8bfp-5};
+    0x1.ccf151e09cde8p-2, -0x1.ac38d56a6a1e0p-2, 0x1.047c26c1d18edp-3, -0x1.27ad0d4072e92p-3, 0x1.589852ea586b1p-4,
+    -0x1.7088ef25f4283p-4, 0x1.02840a7c0f62cp-4, -0x1.0d7dae0f70c8ap-4, 0x1.9d5b750e14a4fp-5, -0x1.a98e0100094d8p-5,
+    0x1.5826c702048eep-5, -0x1.5fd0c044dfe2ap-5, 0x1.26abc7decd92dp-5, -0x1.2bcd39af3df9cp-5, 0x1.02d9edb64e67ap-5,
+    -0x1.07d547d837a27p-5, 0x1.af5afcc6e3cfep-6, -0x1.a2ff233c0620fp-6, 0x1.1f9d03bb4a733p-5, -0x1.3e3b75513f9cep-5};
 
 /* x * (log(gamma(x)) - Stirling's formula), z = 1/x^2; fit error 2.6e-17 */
 static const double GAMMALN_FAR[11] = {
@@ -93,13 +93,13 @@ static const double GAMMALN_FAR[11] = {
     0x1.b9326a92f5e65p-11, -0x1.f3dd1d895f8ddp-10, 0x1.8f44ea0ec1548p-8, -0x1.7937174913bd7p-6,
     0x1.4d2171357754ap-4, -0x1.a820884cf6c53p-3, 0x1.0c1788f27869cp-2};
 
-/* digamma(y) / (y - its zero) in w; fit error 2.0e-19 */
+/* digamma(y) / (y - its zero) in w; fit error 2.2e-19 */
 static const double DIGAMMA_NEAR[22] = {
-    0x1.ba6a0c0ab7b6ep-1, -0x1.266635a9f58d5p+0, 0x1.944fd4595c513p-1, -0x1.a818f547260c7p-1, 0x1.8ec21dac89241p-1,
-    -0x1.9a057a6e374dep-1, 0x1.910706454dbaap-1, -0x1.9734b3fd91fd3p-1, 0x1.92686dfc074b9p-1, -0x1.96270946a2058p-1,
-    0x1.931f77741f28fp-1, -0x1.959e045e9eca9p-1, 0x1.9388dbbaa771ep-1, -0x1.95503d42f4eb2p-1, 0x1.938be5389fb75p-1,
-    -0x1.94e0e68d64028p-1, 0x1.97a51e23215dbp-1, -0x1.98af6133a75cdp-1, 0x1.6ee95ec093414p-1, -0x1.6fb094605f8dap-1,
-    0x1.2f43fb403267cp+0, -0x1.2fbd58d822014p+0};
+    0x1.b763ca67112a0p-1, -0x1.2452fb45047fcp+0, 0x1.90cf1e698a51ep-1, -0x1.a41118afb4038p-1, 0x1.8ac56fb1a0154p-1,
+    -0x1.95dcd0685ce2cp-1, 0x1.8cec6c50b4c1fp-1, -0x1.930942dcd3a5ep-1, 0x1.8e47b157560acp-1, -0x1.91fd0bb7e0f8ap-1,
+    0x1.8efcc26702c7dp-1, -0x1.91750b6e96f49p-1, 0x1.8f6520522e2ccp-1, -0x1.912c806fcfc04p-1, 0x1.8f68b69a171c8p-1,
+    -0x1.90663f5d9175ep-1, 0x1.936e21b4de634p-1, -0x1.984fe5143e336p-1, 0x1.6b6febd3abd97p-1, -0x1.530153a23dc80p-1,
+    0x1.2ba56e185378fp+0, -0x1.4f606096f5186p+0};
 
 /* (log(x) - 1/(2x) - digamma(x)) / z, z = 1/x^2; fit error 7.2e-17 */
 static const double DIGAMMA_FAR[12] = {
@@ -107,13 +107,13 @@ static const double DIGAMMA_FAR[12] = {
     -0x1.5860c4749779ep-6, 0x1.4a4daa67b1da0p-4, -0x1.7f489e0c8d779p-2, 0x1.bef0e6a0c6a9cp+0, -0x1.ad3493ee4c518p+2,
     0x1.1430ad06dab34p+4, -0x1.54c71ec749f3ep+4};
 
-/* y * trigamma(y) in w; fit error 2.9e-19 */
+/* y * trigamma(y) in w; fit error 3.3e-19 */
 static const double TRIGAMMA_NEAR[22] = {
-    0x1.57562190952b7p+0, -0x1.8dc1aa8944c95p-1, 0x1.e18840e547afep-1, -0x1.0ceb6945ffccap+0, 0x1.1c700c532488fp+0,
-    -0x1.2380e1287ed8ep+0, 0x1.2639bb937dfbdp+0, -0x1.2728c3b3d9b83p+0, 0x1.2776a34970fc0p+0, -0x1.278f78201370fp+0,
-    0x1.27971a0612b7bp+0, -0x1.27996c0229ff4p+0, 0x1.279bd0d704293p+0, -0x1.279c05bcd97e4p+0, 0x1.276ffeb9b5a23p+0,
-    -0x1.2770034818513p+0, 0x1.2a50e3a28f3c3p+0, -0x1.2a50e402b0376p+0, 0x1.0c71c70db2d10p+0, -0x1.0c71c7154d879p+0,
-    0x1.bba00e2eb4dd4p+0, -0x1.bba00e2f5df0dp+0};
+    0x1.565150b482e2cp+0, -0x1.88d3023847b51p-1, 0x1.db4df9ac37cc0p-1, -0x1.098e26b4d55eap+0, 0x1.19194181783fcp+0,
+    -0x1.20483b177b861p+0, 0x1.231a2a4a38606p+0, -0x1.2416e141ae27dp+0, 0x1.246abbecbeb8bp+0, -0x1.2485eeb1dec34p+0,
+    0x1.248e7409e58f9p+0, -0x1.2490fc2fcd3f3p+0, 0x1.2493903cedc10p+0, -0x1.249704a230020p+0, 0x1.2468a213d7d0ep+0,
+    -0x1.242b1d777cfa7p+0, 0x1.273b4fa2cea49p+0, -0x1.2a0c6eb86f4d3p+0, 0x1.09e737acc1ff7p+0, -0x1.eef2289a11418p-1,
+    0x1.b65434c437d46p+0, -0x1.e9e699e85b262p+0};
 
 /* (trigamma(x) - 1/x - z/2) * x / z, z = 1/x^2; fit error 2.5e-16 */
 static const double TRIGAMMA_FAR[13] = {

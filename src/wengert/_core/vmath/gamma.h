@@ -32,14 +32,15 @@ static inline double even_odd(const double *c, int n, double x) {
 }
 
 /* factor * (c[0] + c[1]*x + ...), with the first product exact. */
-static inline double times_series(double factor, const double *c, int n, double x) {
-    dd first = two_prod(factor, c[0]);
-    return first.hi + vfma(factor, x * even_odd(c + 1, n - 1, x), first.lo);
+static inline double times_series(dd factor, const double *c, int n, double x) {
+    dd first = two_prod(factor.hi, c[0]);
+    double rest = x * even_odd(c + 1, n - 1, x);
+    return first.hi + vfma(factor.hi, rest, vfma(factor.lo, c[0] + rest, first.lo));
 }
 
-/* The argument of the polynomials: y = 1 + x up to 1, else x, mapped to |w| < 0.268 for y <= 3. */
+/* The argument of the polynomials: y = 1 + x up to 1, else x, mapped to |w| < 0.273 for 1 <= y <= 3. */
 static inline double gamma_variable(double x) {
-    const double c = 0x1.bb67ae8584caap+0; /* sqrt(3): the ends of [1, 3] are equally far */
+    const double c = 1.75; /* near sqrt(3), for which the ends of [1, 3] are equally far; y - c is exact */
     double y = x < 1.0 ? 1.0 + x : x;
     return (y - c) / (y + c);
 }
@@ -60,7 +61,7 @@ static inline reciprocal_parts reciprocal_of(double x) {
 /* log|gamma(1 + x)| for 0 <= x < 1, log|gamma(x)| for 1 <= x < 3. */
 static inline double gammaln_near(double x) {
     double from_zero = x < 1.0 ? x : x - 1.0;
-    return times_series(from_zero * (from_zero - 1.0), GAMMALN_NEAR, 20, gamma_variable(x));
+    return times_series(two_prod(from_zero, from_zero - 1.0), GAMMALN_NEAR, 20, gamma_variable(x));
 }
 
 /* log|gamma(x)| for x >= 3, given log(x): (x - 1/2)(log(x) - 1) + (log(2 pi) - 1)/2 + S(1/x^2)/x. */
@@ -122,7 +123,8 @@ static inline double vgammaln(double x) { return x < 0.0 ? gammaln_negative(x) :
 static inline dd digamma_from_1(double x) {
     /* The zero of digamma between 1 and 3; where y is 1 + x, of x it is less by 1, exactly. */
     const double zero = 0x1.762d86356be3fp+0, zero_lo = 0x1.b86a722197829p-54;
-    double left = (x - (x < 1.0 ? zero - 1.0 : zero)) - zero_lo;
+    dd left = two_sum(x, x < 1.0 ? 1.0 - zero : -zero);
+    left.lo -= zero_lo;
     double near = times_series(left, DIGAMMA_NEAR, 22, gamma_variable(x));
     dd log_x = log_pair(x);
     double inverse = 1.0 / x, z = inverse * inverse;
@@ -144,6 +146,7 @@ static inline int digamma_rare(double x, double y) { (void)y; return x < 0.0; }
 static inline double digamma_negative(double x) {
     double y = -x, r = y - vround(y);
     if (r == 0.0 || y == HUGE_VAL) return NAN;
+    if (fabs(r) < 0x1p-500) return 1.0 / r;
     dd digamma_y = digamma_from_1(y);
     double z = r * r, inverse = y < 1.0 ? 0.0 : 1.0 / y;
     /* pi cot(pi r) = (1 + z*P(z)) / r. */
@@ -159,7 +162,8 @@ static inline double vdigamma(double x) { return x < 0.0 ? digamma_negative(x) :
 
 /* trigamma(1 + x) for 0 <= x < 1, trigamma(x) for x >= 1. */
 static inline double trigamma_from_1(double x) {
-    double near = times_series(1.0, TRIGAMMA_NEAR, 22, gamma_variable(x)) / (x < 1.0 ? 1.0 + x : x);
+    const dd one = {1.0, 0.0};
+    double near = times_series(one, TRIGAMMA_NEAR, 22, gamma_variable(x)) / (x < 1.0 ? 1.0 + x : x);
     reciprocal_parts r = reciprocal_of(x);
     double z = r.inverse * r.inverse;
     double far = r.inverse + (r.rest + z * vfma(r.inverse, even_odd(TRIGAMMA_FAR, 13, z), 0.5));
