@@ -10,7 +10,13 @@
 6.0
 """
 
-from wengert import nn, ops, optim, special
+from wengert import (
+    nn,
+    numpy_functions,  # noqa: F401  (tells arrays of vars what NumPy's functions do)
+    ops,
+    optim,
+    special,
+)
 from wengert._core import functions
 from wengert._core.current import current_graph
 from wengert._core.functions import *  # noqa: F403  (the functions of the op table, one per row)

@@ -86,7 +86,7 @@ class Op:
 OPS: dict[str, Op] = {}
 """The table: every op by name, in the order of their codes."""
 
-NODES_WITHOUT_OP = ("none", "leaf", "input", "pair", "lane", "lane_sum")
+NODES_WITHOUT_OP = ("none", "leaf", "input", "pair", "lane", "lane_sum", "structured", "element")
 """The first codes belong to nodes that no op computes; see `_core/graph.pxd`."""
 
 

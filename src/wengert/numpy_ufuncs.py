@@ -1,0 +1,208 @@
+"""How are the ufuncs computed that are no op of the table, and what do methods like ``np.add.reduce`` do?
+
+An op's row may have less than NumPy's ufunc: what is composed here agrees with it in every value, NaN and the signs
+of zeros included, where the comment on it does not say otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from wengert.numpy_arguments import Array, as_array, has_var, shape_of
+from wengert.numpy_reductions import given, params, prepared
+from wengert.numpy_registry import UFUNC_REFUSED, composite, no_rule, refuse, unsupported
+from wengert.structured import rows
+
+
+@composite("positive conjugate")
+def positive(x: Array, /) -> Array:
+    return np.copy(x)
+
+
+@composite("fabs")
+def fabs(x: Array, /) -> Array:
+    return np.absolute(x)
+
+
+@composite("float_power")
+def float_power(x1: Array, x2: Array, /) -> Array:
+    return np.power(x1, x2)
+
+
+@composite("deg2rad radians")
+def deg2rad(x: Array, /) -> Array:
+    return x * (math.pi / 180.0)
+
+
+@composite("rad2deg degrees")
+def rad2deg(x: Array, /) -> Array:
+    return x * (180.0 / math.pi)
+
+
+@composite("logaddexp2")
+def logaddexp2(x1: Array, x2: Array, /) -> Array:
+    """Up to rounding of the arguments."""
+    return np.logaddexp(x1 * math.log(2.0), x2 * math.log(2.0)) / math.log(2.0)
+
+
+@composite("ldexp")
+def ldexp(x1: Array, x2: Any, /) -> Array:
+    if has_var(x2):
+        no_rule("ldexp", "a var as exponent; take x1 * np.exp2(x2)")
+    half = np.asarray(x2) // 2  # in two steps, as 2**x2 alone may overflow
+    return x1 * np.ldexp(1.0, half) * np.ldexp(1.0, x2 - half)
+
+
+# ---- truth ----
+
+
+@composite("isnan")
+def isnan(x: Array, /) -> Array:
+    return x != x
+
+
+@composite("isinf")
+def isinf(x: Array, /) -> Array:
+    return np.abs(x) == np.inf
+
+
+@composite("isfinite")
+def isfinite(x: Array, /) -> Array:
+    return np.abs(x) < np.inf
+
+
+@composite("signbit")
+def signbit(x: Array, /) -> Array:
+    """False for NaN, whose sign no comparison shows."""
+    return (x < 0) | ((x == 0) & (1.0 / np.where(x == 0, x, 1.0) < 0))
+
+
+@composite("logical_xor")
+def logical_xor(x1: Array, x2: Array, /) -> Array:
+    return (x1 != 0) != (x2 != 0)
+
+
+@composite("bitwise_xor")
+def bitwise_xor(x1: Array, x2: Array, /) -> Array:
+    """Of truth values."""
+    return (x1 != 0) != (x2 != 0)
+
+
+# ---- pieces ----
+
+
+@composite("copysign")
+def copysign(x1: Array, x2: Array, /) -> Array:
+    """Slope 1 or -1 in x1, also at 0."""
+    return np.where(signbit(x1) == signbit(x2), x1, -x1)
+
+
+@composite("fmax")
+def fmax(x1: Array, x2: Array, /) -> Array:
+    return np.where(isnan(x1), x2, np.where(isnan(x2), x1, np.maximum(x1, x2)))
+
+
+@composite("fmin")
+def fmin(x1: Array, x2: Array, /) -> Array:
+    return np.where(isnan(x1), x2, np.where(isnan(x2), x1, np.minimum(x1, x2)))
+
+
+@composite("fmod")
+def fmod(x1: Array, x2: Array, /) -> Array:
+    size = np.abs(x2)
+    rest = np.where(x1 < 0, -np.remainder(-x1, size), np.remainder(x1, size))
+    return np.where((x1 == 0) & (size > 0), x1, rest)
+
+
+@composite("heaviside")
+def heaviside(x1: Array, x2: Array, /) -> Array:
+    return np.where(x1 < 0, 0.0, np.where(x1 > 0, 1.0, np.where(x1 == 0, x2, x1)))
+
+
+@composite("trunc")
+def trunc(x: Array, /) -> Array:
+    return np.where(x < 0, np.ceil(x), np.floor(x))
+
+
+@composite("modf")
+def modf(x: Array, /) -> tuple[Array, Array]:
+    whole = trunc(x)
+    return copysign(np.where(isinf(x), 0.0, x - whole), x), whole
+
+
+@composite("divmod")
+def divmod(x1: Array, x2: Array, /) -> tuple[Array, Array]:  # noqa: A001
+    return np.floor_divide(x1, x2), np.remainder(x1, x2)
+
+
+@composite("_core.umath.clip")
+def clip(x: Array, low: Array, high: Array, /) -> Array:
+    return np.clip(x, low, high)
+
+
+# ---- what is refused ----
+
+OF_INTEGERS = "of integers, which are constants: compute it from x.data"
+OF_STRINGS = "of strings"
+OF_FORMAT = "it depends on the number's format, not on the number"
+
+refuse("gcd lcm left_shift right_shift bitwise_count", OF_INTEGERS, UFUNC_REFUSED)
+refuse("frexp nextafter spacing", OF_FORMAT, UFUNC_REFUSED)
+refuse("isnat", "of dates", UFUNC_REFUSED)
+refuse("_core.umath._ones_like", "NumPy's own; take np.ones_like", UFUNC_REFUSED)
+STRING_UFUNCS = (
+    "_center _expandtabs _expandtabs_length _ljust _lstrip_chars _lstrip_whitespace _partition _partition_index "
+    "_replace _rjust _rpartition _rpartition_index _rstrip_chars _rstrip_whitespace _slice _strip_chars "
+    "_strip_whitespace _zfill count endswith find index isalnum isalpha isdecimal isdigit islower isnumeric isspace "
+    "istitle isupper rfind rindex startswith str_len"
+)
+refuse(" ".join(f"_core.umath.{name}" for name in STRING_UFUNCS.split()), OF_STRINGS, UFUNC_REFUSED)
+
+
+# ---- methods ----
+
+REDUCTIONS = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
+TRUTHS = {np.logical_and: np.all, np.logical_or: np.any}
+TOTALS = {np.add: np.cumsum, np.multiply: np.cumprod}
+
+
+def reduce(
+    ufunc: np.ufunc, array: Array, /, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False,
+    initial: Array = None, where: Any = True,
+) -> Array:  # fmt: skip
+    """``ufunc.reduce``: over the first axis unless told otherwise."""
+    name = f"{ufunc.__name__}.reduce"
+    unsupported(name, out=out)
+    x = prepared(array, dtype, True, 0)
+    options: dict[str, Any] = {"keepdims": keepdims, "where": where}
+    if ufunc in TRUTHS and not given(initial):
+        return TRUTHS[ufunc](x, axis, **options)
+    if given(initial):
+        options["initial"] = initial
+    if ufunc in REDUCTIONS:
+        return REDUCTIONS[ufunc](x, axis, **options)
+    if ufunc is np.logaddexp and not given(initial):
+        return rows.logsumexp(prepared(x, None, where, -np.inf), **params(x, axis, keepdims))
+    return no_rule(name, "these arguments")
+
+
+def accumulate(ufunc: np.ufunc, array: Array, /, axis: int = 0, dtype: Any = None, out: Any = None) -> Array:
+    """``ufunc.accumulate``: running totals along the first axis unless told otherwise."""
+    if ufunc not in TOTALS:
+        no_rule(f"{ufunc.__name__}.accumulate", "any argument")
+    return TOTALS[ufunc](array, axis, dtype, out)
+
+
+def outer(ufunc: np.ufunc, a: Array, b: Array, /, **kwargs: Any) -> Any:
+    """``ufunc.outer``: every element of a with every element of b."""
+    unsupported(f"{ufunc.__name__}.outer", **kwargs)
+    x, y = as_array(a), as_array(b)
+    return ufunc(np.reshape(x, shape_of(x) + (1,) * len(shape_of(y))), y)
+
+
+METHODS: dict[str, Callable[..., Any]] = {"reduce": reduce, "accumulate": accumulate, "outer": outer}
+"""Methods of ufuncs; `at` and `reduceat` are refused by name."""
