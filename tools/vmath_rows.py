@@ -420,7 +420,7 @@ ROWS = (
             even(4, 200),
             magnitudes(LEAST, 1, (1,)),
             magnitudes(1, MOST, (1,)),
-            near(1, 1.4616321449683623, 3),
+            near(1, 1.4616321449683623, 2.5),
         ),
         (
             *((float(-k), NAN) for k in range(1, 200)),

@@ -80,9 +80,9 @@ static const double CBRT_START[6] = {
     0x1.6641e0f46f289p+0, -0x1.1b95f66489b81p-1, 0x1.6f05deaa8a28bp-3, -0x1.08e53b78c22d6p-5, 0x1.84e675bea17d4p-9,
     -0x1.c49487b5b6961p-14};
 
-/* log(gamma(y)) / (y - 1) / (y - 2) in w = (y - 1.75)/(y + 1.75); fit error 3.3e-19 */
+/* log(gamma(y)) / (y - 1) / (y - 2) - 0.4375, w = (y - 1.75)/(y + 1.75); fit error 3.3e-19 */
 static const double GAMMALN_NEAR[20] = {
-    0x1.ccf151e09cde8p-2, -0x1.ac38d56a6a1e0p-2, 0x1.047c26c1d18edp-3, -0x1.27ad0d4072e92p-3, 0x1.589852ea586b1p-4,
+    0x1.9e2a3c139bd08p-7, -0x1.ac38d56a6a1e0p-2, 0x1.047c26c1d18edp-3, -0x1.27ad0d4072e92p-3, 0x1.589852ea586b1p-4,
     -0x1.7088ef25f4283p-4, 0x1.02840a7c0f62cp-4, -0x1.0d7dae0f70c8ap-4, 0x1.9d5b750e14a4fp-5, -0x1.a98e0100094d8p-5,
     0x1.5826c702048eep-5, -0x1.5fd0c044dfe2ap-5, 0x1.26abc7decd92dp-5, -0x1.2bcd39af3df9cp-5, 0x1.02d9edb64e67ap-5,
     -0x1.07d547d837a27p-5, 0x1.af5afcc6e3cfep-6, -0x1.a2ff233c0620fp-6, 0x1.1f9d03bb4a733p-5, -0x1.3e3b75513f9cep-5};
@@ -93,23 +93,23 @@ static const double GAMMALN_FAR[11] = {
     0x1.b9326a92f5e65p-11, -0x1.f3dd1d895f8ddp-10, 0x1.8f44ea0ec1548p-8, -0x1.7937174913bd7p-6,
     0x1.4d2171357754ap-4, -0x1.a820884cf6c53p-3, 0x1.0c1788f27869cp-2};
 
-/* digamma(y) / (y - its zero) in w; fit error 2.2e-19 */
-static const double DIGAMMA_NEAR[22] = {
-    0x1.b763ca67112a0p-1, -0x1.2452fb45047fcp+0, 0x1.90cf1e698a51ep-1, -0x1.a41118afb4038p-1, 0x1.8ac56fb1a0154p-1,
-    -0x1.95dcd0685ce2cp-1, 0x1.8cec6c50b4c1fp-1, -0x1.930942dcd3a5ep-1, 0x1.8e47b157560acp-1, -0x1.91fd0bb7e0f8ap-1,
-    0x1.8efcc26702c7dp-1, -0x1.91750b6e96f49p-1, 0x1.8f6520522e2ccp-1, -0x1.912c806fcfc04p-1, 0x1.8f68b69a171c8p-1,
-    -0x1.90663f5d9175ep-1, 0x1.936e21b4de634p-1, -0x1.984fe5143e336p-1, 0x1.6b6febd3abd97p-1, -0x1.530153a23dc80p-1,
-    0x1.2ba56e185378fp+0, -0x1.4f606096f5186p+0};
+/* digamma(y) / (y - its zero) - 0.859375 in w; fit error 7.8e-19 */
+static const double DIGAMMA_NEAR[20] = {
+    -0x1.386b31ddac020p-10, -0x1.2452fb45047fdp+0, 0x1.90cf1e698a51ap-1, -0x1.a41118afb3e1ep-1,
+    0x1.8ac56fb1a0e7fp-1, -0x1.95dcd0689183cp-1, 0x1.8cec6c4f79d7dp-1, -0x1.930942b88f102p-1, 0x1.8e47b23e050c3p-1,
+    -0x1.91fd188ad6f55p-1, 0x1.8efc65f641100p-1, -0x1.9172a7e69d197p-1, 0x1.8f7a556bef5a2p-1, -0x1.91600010f5cd8p-1,
+    0x1.8ca57edcabb9ap-1, -0x1.90a65c06d708fp-1, 0x1.c3598c0e05ec5p-1, -0x1.41f2c0287dd2dp-1, 0x1.a8ac2b4cdbfe3p-4,
+    -0x1.64b9ab8fb6112p+1};
 
-/* (log(x) - 1/(2x) - digamma(x)) / z, z = 1/x^2; fit error 7.2e-17 */
-static const double DIGAMMA_FAR[12] = {
-    0x1.5555555555550p-4, -0x1.11111110f6392p-7, 0x1.041040a86fd69p-8, -0x1.1110d2d752ffdp-8, 0x1.f065dbc02db88p-8,
-    -0x1.5860c4749779ep-6, 0x1.4a4daa67b1da0p-4, -0x1.7f489e0c8d779p-2, 0x1.bef0e6a0c6a9cp+0, -0x1.ad3493ee4c518p+2,
-    0x1.1430ad06dab34p+4, -0x1.54c71ec749f3ep+4};
+/* (log(x) - 1/(2x) - digamma(x)) / z, z = 1/x^2; fit error 1.5e-17 */
+static const double DIGAMMA_FAR[15] = {
+    0x1.5555555555554p-4, -0x1.111111110b1bfp-7, 0x1.041040edeb2a8p-8, -0x1.1111008de7fb5p-8, 0x1.f0758c7bed96dp-8,
+    -0x1.592e4cf4fb762p-6, 0x1.510e4a9cf30e2p-4, -0x1.a54c340c8eca7p-2, 0x1.289497b67f7dep+1, -0x1.97760eea28df8p+3,
+    0x1.e2a00a73c2dbep+5, -0x1.be66349694d68p+7, 0x1.252dccbc52a7ep+9, -0x1.df29bdca04ae6p+9, 0x1.6b4bd10449d16p+9};
 
-/* y * trigamma(y) in w; fit error 3.3e-19 */
+/* y * trigamma(y) - 1.3359375 in w; fit error 3.3e-19 */
 static const double TRIGAMMA_NEAR[22] = {
-    0x1.565150b482e2cp+0, -0x1.88d3023847b51p-1, 0x1.db4df9ac37cc0p-1, -0x1.098e26b4d55eap+0, 0x1.19194181783fcp+0,
+    0x1.4542d20b8afb3p-10, -0x1.88d3023847b51p-1, 0x1.db4df9ac37cc0p-1, -0x1.098e26b4d55eap+0, 0x1.19194181783fcp+0,
     -0x1.20483b177b861p+0, 0x1.231a2a4a38606p+0, -0x1.2416e141ae27dp+0, 0x1.246abbecbeb8bp+0, -0x1.2485eeb1dec34p+0,
     0x1.248e7409e58f9p+0, -0x1.2490fc2fcd3f3p+0, 0x1.2493903cedc10p+0, -0x1.249704a230020p+0, 0x1.2468a213d7d0ep+0,
     -0x1.242b1d777cfa7p+0, 0x1.273b4fa2cea49p+0, -0x1.2a0c6eb86f4d3p+0, 0x1.09e737acc1ff7p+0, -0x1.eef2289a11418p-1,

@@ -31,11 +31,11 @@ static inline double even_odd(const double *c, int n, double x) {
     return vfma(odd, x, even);
 }
 
-/* factor * (c[0] + c[1]*x + ...), with the first product exact. */
-static inline double times_series(dd factor, const double *c, int n, double x) {
-    dd first = two_prod(factor.hi, c[0]);
-    double rest = x * even_odd(c + 1, n - 1, x);
-    return first.hi + vfma(factor.hi, rest, vfma(factor.lo, c[0] + rest, first.lo));
+/* factor * (head + c[0] + c[1]*x + ...), with the first product exact. */
+static inline double times_series(dd factor, double head, const double *c, int n, double x) {
+    dd first = two_prod(factor.hi, head);
+    double rest = even_odd(c, n, x);
+    return first.hi + vfma(factor.hi, rest, vfma(factor.lo, head + rest, first.lo));
 }
 
 /* The argument of the polynomials: y = 1 + x up to 1, else x, mapped to |w| < 0.273 for 1 <= y <= 3. */
@@ -61,7 +61,7 @@ static inline reciprocal_parts reciprocal_of(double x) {
 /* log|gamma(1 + x)| for 0 <= x < 1, log|gamma(x)| for 1 <= x < 3. */
 static inline double gammaln_near(double x) {
     double from_zero = x < 1.0 ? x : x - 1.0;
-    return times_series(two_prod(from_zero, from_zero - 1.0), GAMMALN_NEAR, 20, gamma_variable(x));
+    return times_series(two_prod(from_zero, from_zero - 1.0), 0.4375, GAMMALN_NEAR, 20, gamma_variable(x));
 }
 
 /* log|gamma(x)| for x >= 3, given log(x): (x - 1/2)(log(x) - 1) + (log(2 pi) - 1)/2 + S(1/x^2)/x. */
@@ -125,11 +125,12 @@ static inline dd digamma_from_1(double x) {
     const double zero = 0x1.762d86356be3fp+0, zero_lo = 0x1.b86a722197829p-54;
     dd left = two_sum(x, x < 1.0 ? 1.0 - zero : -zero);
     left.lo -= zero_lo;
-    double near = times_series(left, DIGAMMA_NEAR, 22, gamma_variable(x));
+    double near = times_series(left, 0.859375, DIGAMMA_NEAR, 20, gamma_variable(x));
     dd log_x = log_pair(x);
     double inverse = 1.0 / x, z = inverse * inverse;
-    double tail = vfma(-0.5, inverse, log_x.lo - z * even_odd(DIGAMMA_FAR, 12, z));
-    dd y = {x < 3.0 ? near : log_x.hi, x < 3.0 ? 0.0 : tail};
+    double tail = vfma(-0.5, inverse, log_x.lo - z * even_odd(DIGAMMA_FAR, 15, z));
+    /* Up to 3 the polynomial would do, but double the rounding errors of its terms. */
+    dd y = {x < 2.5 ? near : log_x.hi, x < 2.5 ? 0.0 : tail};
     return y;
 }
 
@@ -163,7 +164,7 @@ static inline double vdigamma(double x) { return x < 0.0 ? digamma_negative(x) :
 /* trigamma(1 + x) for 0 <= x < 1, trigamma(x) for x >= 1. */
 static inline double trigamma_from_1(double x) {
     const dd one = {1.0, 0.0};
-    double near = times_series(one, TRIGAMMA_NEAR, 22, gamma_variable(x)) / (x < 1.0 ? 1.0 + x : x);
+    double near = times_series(one, 1.3359375, TRIGAMMA_NEAR, 22, gamma_variable(x)) / (x < 1.0 ? 1.0 + x : x);
     reciprocal_parts r = reciprocal_of(x);
     double z = r.inverse * r.inverse;
     double far = r.inverse + (r.rest + z * vfma(r.inverse, even_odd(TRIGAMMA_FAR, 13, z), 0.5));
