@@ -30,7 +30,7 @@ BUDGET_SECONDS = 0.6  # a peer that has taken this long at a problem sits out th
 PATIENCE_SECONDS = 120.0  # for one answer; a compiler that takes longer is ended
 
 # Whose results are the measure for the others: derivatives worked out by hand first.
-REFERENCES = ("numpy", "casadi", "jax_arrays", "jax", "torch", "autograd", "gcc", "wengert", "micrograd")
+REFERENCES = ("numpy", "casadi", "jax_arrays", "jax", "torch", "autograd", "cpp", "gcc", "wengert", "micrograd")
 
 
 class Worker:

@@ -18,12 +18,36 @@ def scan(step: Callable[..., Any], state: Any, rows: np.ndarray) -> Any:
     return state
 
 
+def fold(step: Callable[..., Any], state: Any, rows: Any) -> Any:
+    for row in rows:
+        state = step(state, row)
+    return state
+
+
+def repeat(step: Callable[[Any], Any], state: Any, count: int) -> Any:
+    for _ in range(count):
+        state = step(state)
+    return state
+
+
+def fill(shape: tuple[int, ...], index: tuple[Any, ...], values: Any) -> Any:
+    """Zeros with values at an index. Arrays cannot be written into here, so the places pick from the values and a 0."""
+    places = np.zeros(shape[1:], dtype=int)
+    places[index[1:]] = 1 + np.arange(values.shape[1])
+    return anp.concatenate([np.zeros((shape[0], 1)), values], axis=1)[:, places]
+
+
+NAMES = ("exp", "log", "sqrt", "sin", "cos", "tanh", "sum", "mean", "cumsum", "max", "min", "einsum", "stack", "where")
+
 FUNCTIONS = SimpleNamespace(
-    **{name: getattr(anp, name) for name in ("exp", "log", "sqrt", "sin", "cos", "sum", "mean", "cumsum")},
+    **{name: getattr(anp, name) for name in NAMES},
     concatenate=anp.concatenate,
     constant=np.asarray,
     erf=erf,
+    fill=fill,
+    fold=fold,
     relu=lambda x: anp.maximum(x, 0.0),
+    repeat=repeat,
     scan=scan,
     sigmoid=lambda x: 1.0 / (1.0 + anp.exp(-x)),
     softplus=lambda x: anp.logaddexp(0.0, x),
@@ -63,3 +87,13 @@ def greeks(f: Callable[..., Any], x: np.ndarray) -> Any:
 
 
 total_gradient = gradient
+
+
+def array_gradient(f: Callable[..., Any], p: Any, *data: np.ndarray) -> Any:
+    both = value_and_grad(f)
+    return lambda: both(p, *data), read_nest
+
+
+def read_nest(results: Any) -> tuple[np.ndarray, ...]:
+    value, slopes = results
+    return read((value, *slopes) if isinstance(slopes, tuple) else results)

@@ -3,13 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 import wengert as wg
+from wengert.benchmarks.peers import NotDoneError
 
 FUNCTIONS = wg
+
+
+def fold(step: Callable[..., Any], state: Any, rows: Any) -> Any:
+    for row in rows:
+        state = step(state, row)
+    return state
+
+
+def repeat(step: Callable[[Any], Any], state: Any, count: int) -> Any:
+    for _ in range(count):
+        state = step(state)
+    return state
+
+
+NAMES = ("exp", "log", "sqrt", "sin", "cos", "tanh", "sum", "mean", "cumsum", "max", "min", "einsum", "stack", "where")
+
+# NumPy itself, with plain loops.
+ARRAY_FUNCTIONS = SimpleNamespace(
+    **{name: getattr(np, name) for name in NAMES},
+    concatenate=np.concatenate,
+    constant=np.asarray,
+    fill=lambda shape, index, values: wg.at(np.zeros(shape))[index].set(values),
+    fold=fold,
+    repeat=repeat,
+    sigmoid=lambda x: 1.0 / (1.0 + np.exp(-x)),
+)
 
 
 def use_threads(threads: int) -> None:
@@ -64,3 +92,20 @@ def total_gradient(f: Callable[..., Any], p: np.ndarray, *data: np.ndarray) -> A
 
 def read(results: Any) -> tuple[np.ndarray, ...]:
     return tuple(np.asarray(result) for result in results)
+
+
+def array_gradient(f: Callable[..., Any], p: Any, *data: np.ndarray) -> Any:
+    needs_arrays()
+    c = wg.compile(wg.value_and_grad(f))
+    return lambda: c(p, *data), read_nest
+
+
+def needs_arrays() -> None:
+    """Without array vars, every element would be recorded by itself: hundreds of millions."""
+    if not hasattr(wg, "at"):
+        raise NotDoneError("this version does not record arrays")
+
+
+def read_nest(results: Any) -> tuple[np.ndarray, ...]:
+    value, slopes = results
+    return read((value, *slopes) if isinstance(slopes, tuple) else results)

@@ -3,6 +3,7 @@
 from wengert.benchmarks.workloads.asian_basket import ASIAN_BASKET
 from wengert.benchmarks.workloads.asian_option import ASIAN_OPTION
 from wengert.benchmarks.workloads.black_scholes import BLACK_SCHOLES
+from wengert.benchmarks.workloads.gmm import GMM_LARGE, GMM_MEDIUM, GMM_SMALL
 from wengert.benchmarks.workloads.logistic import LOGISTIC
 from wengert.benchmarks.workloads.lotka_volterra import LOTKA_VOLTERRA
 from wengert.benchmarks.workloads.network import NETWORK
@@ -36,5 +37,8 @@ PROBLEMS: dict[str, Problem] = {
         ROBOT_ARM_CALL,
         ROBOT_ARM,
         LOTKA_VOLTERRA,
+        GMM_SMALL,
+        GMM_MEDIUM,
+        GMM_LARGE,
     )
 }

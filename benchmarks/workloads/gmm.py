@@ -1,0 +1,72 @@
+"""What does the fit of a Gaussian mixture cost? The log-likelihood of GradBench's (and ADBench's) problem ``gmm``.
+
+Each component has a weight, a mean and a lower triangular root of its inverse covariance: the logarithms q of its
+diagonal and, column by column, the entries l below it. A Wishart distribution is the prior of the covariances.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from wengert.benchmarks.workloads.problem import Arrays, Cpp, Problem
+
+GAMMA = 1.0  # of the Wishart prior, as in GradBench; its degrees of freedom beyond d + 1 are 0
+
+
+def logsumexp(x: Any, axis: int, m: Any) -> Any:
+    largest = m.max(x, axis=axis, keepdims=True)
+    return m.sum(largest, axis=axis) + m.log(m.sum(m.exp(x - largest), axis=axis))
+
+
+def wishart_constant(d: int) -> float:
+    """Logarithm of the prior's normalising factor."""
+    freedom = d + 1
+    log_gamma = 0.25 * d * (d - 1) * math.log(math.pi) + sum(math.lgamma(0.5 * (freedom - j)) for j in range(d))
+    return freedom * d * (math.log(GAMMA) - 0.5 * math.log(2)) - log_gamma
+
+
+def log_posterior(parameters: Any, x: Any, m: Any) -> Any:
+    alpha, mu, q, l = parameters  # noqa: E741
+    n, d = x.shape
+    columns, rows = np.triu_indices(d, 1)
+    below = m.fill((len(alpha), d, d), (slice(None), rows, columns), l)
+    diagonal = m.exp(q)
+    centered = x[:, None, :] - mu
+    whitened = diagonal * centered + m.einsum("kij,nkj->nki", below, centered)
+    terms = alpha + m.sum(q, axis=1) - 0.5 * m.sum(whitened * whitened, axis=2)
+    likelihood = m.sum(logsumexp(terms, 1, m)) - n * logsumexp(alpha, 0, m) - 0.5 * n * d * math.log(2 * math.pi)
+    prior = len(alpha) * wishart_constant(d) - 0.5 * GAMMA**2 * (m.sum(diagonal * diagonal) + m.sum(l * l))
+    return likelihood + prior
+
+
+def data(d: int, k: int, n: int) -> Arrays:
+    rng = np.random.default_rng(31337)
+    alpha, mu = rng.standard_normal(k), rng.uniform(size=(k, d))
+    return (
+        alpha,
+        mu,
+        rng.standard_normal((k, d)),
+        rng.standard_normal((k, d * (d - 1) // 2)),
+        rng.standard_normal((n, d)),
+    )
+
+
+def problem(d: int, k: int, n: int) -> Problem:
+    shapes = ((), (k,), (k, d), (k, d), (k, d * (d - 1) // 2))
+    return Problem(
+        name=f"gmm_{d}_{k}",
+        title=f"Gaussian mixture, d={d} K={k} N={n}",
+        task="array_gradient",
+        data=lambda: data(d, k, n),
+        arrays=log_posterior,
+        cpp=Cpp("gmm", (d, k, n), shapes),
+        wanted=4,
+    )
+
+
+GMM_SMALL = problem(2, 5, 1000)
+GMM_MEDIUM = problem(20, 50, 1000)
+GMM_LARGE = problem(64, 100, 1000)
