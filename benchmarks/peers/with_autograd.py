@@ -8,7 +8,7 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
-from autograd import elementwise_grad, make_vjp, value_and_grad
+from autograd import elementwise_grad, grad, make_vjp, value_and_grad
 from autograd.scipy.special import erf
 
 
@@ -97,3 +97,31 @@ def array_gradient(f: Callable[..., Any], p: Any, *data: np.ndarray) -> Any:
 def read_nest(results: Any) -> tuple[np.ndarray, ...]:
     value, slopes = results
     return read((value, *slopes) if isinstance(slopes, tuple) else results)
+
+
+def curvature(f: Callable[..., Any], p: np.ndarray, *data: np.ndarray) -> Any:
+    def call() -> Any:
+        backward, gradient = make_vjp(grad(f))(p, *data)
+        return gradient, backward(np.ones_like(p))
+
+    return call, read
+
+
+def elementwise(f: Callable[..., Any], x: np.ndarray) -> Any:
+    return lambda: (f(x),), read
+
+
+def observed_jacobians(f: Callable[..., Any], *tables: np.ndarray) -> Any:
+    """In columns, since an output of one observation depends on no other's inputs: a sweep back for each output."""
+    cameras, points, weights, features, camera, point = tables
+
+    def call() -> Any:
+        inputs = (cameras[camera].T, points[point].T, weights)
+        backward, outputs = make_vjp(lambda inputs: anp.stack(f(*inputs, features.T)))(inputs)
+        return [backward(seed) for seed in np.repeat(np.eye(2)[:, :, None], outputs.shape[1], axis=2)]
+
+    return call, read_columns
+
+
+def read_columns(rows: Any) -> tuple[np.ndarray, ...]:
+    return tuple(np.stack([slopes.T for slopes in column], axis=1) for column in zip(*rows, strict=True))

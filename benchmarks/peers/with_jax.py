@@ -94,3 +94,22 @@ def total_gradient(f: Callable[..., Any], p: np.ndarray, *data: np.ndarray) -> A
 def array_gradient(f: Callable[..., Any], p: Any, *data: np.ndarray) -> Any:
     call, read = compiled(jax.value_and_grad(f), jax.tree.map(jnp.asarray, p), *map(jnp.asarray, data))
     return call, lambda results: read(jax.tree.leaves(results))
+
+
+def curvature(f: Callable[..., Any], p: np.ndarray, *data: np.ndarray) -> Any:
+    def both(p: Any, *data: Any) -> Any:
+        return jax.jvp(lambda p: jax.grad(f)(p, *data), (p,), (jnp.ones_like(p),))
+
+    return compiled(both, jnp.asarray(p), *map(jnp.asarray, data))
+
+
+def elementwise(f: Callable[..., Any], x: np.ndarray) -> Any:
+    return compiled(lambda x: (f(x),), jnp.asarray(x))
+
+
+def observed_jacobians(f: Callable[..., Any], *tables: np.ndarray) -> Any:
+    def matrices(cameras: Any, points: Any, weights: Any, features: Any, camera: Any, point: Any) -> Any:
+        of_one = jax.jacrev(lambda *arguments: jnp.stack(f(*arguments)), argnums=(0, 1, 2))
+        return jax.vmap(of_one)(cameras[camera], points[point], weights, features)
+
+    return compiled(matrices, *map(jnp.asarray, tables))

@@ -122,3 +122,39 @@ def array_gradient(f: Callable[..., Any], p: Any, *data: np.ndarray) -> Any:
         return value, *torch.autograd.grad(value, leaves)
 
     return call, read
+
+
+def curvature(f: Callable[..., Any], p: np.ndarray, *data: np.ndarray) -> Any:
+    variable = torch.from_numpy(p).requires_grad_()
+    constants = [torch.from_numpy(array) for array in data]
+
+    def call() -> Any:
+        (gradient,) = torch.autograd.grad(f(variable, *constants), variable, create_graph=True)
+        return gradient, *torch.autograd.grad(gradient.sum(), variable)
+
+    return call, read
+
+
+def elementwise(f: Callable[..., Any], x: np.ndarray) -> Any:
+    tensor = torch.from_numpy(x)
+    return lambda: (f(tensor),), read
+
+
+def observed_jacobians(f: Callable[..., Any], *tables: np.ndarray) -> Any:
+    """In columns, since an output of one observation depends on no other's inputs: a sweep back for each output."""
+    cameras, points, weights, features, camera, point = map(torch.from_numpy, tables)
+
+    def call() -> Any:
+        inputs = (
+            cameras[camera].T.requires_grad_(),
+            points[point].T.requires_grad_(),
+            weights.detach().requires_grad_(),
+        )
+        outputs = f(*inputs, features.T)
+        return [torch.autograd.grad(output.sum(), inputs, retain_graph=True) for output in outputs]
+
+    return call, read_columns
+
+
+def read_columns(rows: Any) -> tuple[np.ndarray, ...]:
+    return tuple(np.stack([slopes.numpy().T for slopes in column], axis=1) for column in zip(*rows, strict=True))

@@ -109,3 +109,25 @@ def needs_arrays() -> None:
 def read_nest(results: Any) -> tuple[np.ndarray, ...]:
     value, slopes = results
     return read((value, *slopes) if isinstance(slopes, tuple) else results)
+
+
+def curvature(f: Callable[..., Any], p: np.ndarray, *data: np.ndarray) -> Any:
+    needs_arrays()
+    c = wg.compile(lambda p, *data: wg.jvp(lambda p: wg.grad(f)(p, *data), (p,), (np.ones_like(p),)))
+    return lambda: c(p, *data), read
+
+
+def elementwise(f: Callable[..., Any], x: np.ndarray) -> Any:
+    needs_arrays()
+    c = wg.compile(f)
+    return lambda: (c(x),), read
+
+
+def observed_jacobians(f: Callable[..., Any], *tables: np.ndarray) -> Any:
+    cameras, points, weights, features, camera, point = tables
+    c = wg.compile(wg.vmap(wg.jacobian(f, argnums=(0, 1, 2))))
+    return lambda: c(cameras[camera], points[point], weights, features), read_rows
+
+
+def read_rows(rows: Any) -> tuple[np.ndarray, ...]:
+    return tuple(np.stack([np.asarray(slopes) for slopes in column], axis=1) for column in zip(*rows, strict=True))

@@ -1,0 +1,51 @@
+"""What does a gradient through long vectors' Runge-Kutta steps cost? GradBench's (and cmpad's) problem ``ode``.
+
+dy_0/dt = x_0 and dy_i/dt = x_i y_(i-1), from zero to time 2; the output is the last y. As many steps as unknowns, since
+with few steps that derivative is exactly zero (and GradBench's own sizes have few).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert.benchmarks.workloads.problem import Cpp, Problem
+
+TIME = 2.0
+
+
+def last(x: Any, m: Any) -> Any:
+    steps = len(x)
+    h = TIME / steps
+
+    def rates(y: Any) -> Any:
+        return m.concatenate([x[:1], x[1:] * y[:-1]])
+
+    def step(y: Any) -> Any:
+        k1 = rates(y)
+        k2 = rates(y + 0.5 * h * k1)
+        k3 = rates(y + 0.5 * h * k2)
+        k4 = rates(y + h * k3)
+        return y + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+
+    return m.repeat(step, m.constant(np.zeros(steps)), steps)[-1]
+
+
+def points(n: int) -> np.ndarray:
+    """The last y is close to the product of all x times 2^n / n!, which is near 1 (and no underflow) for x near n / 2e."""
+    return n / (2 * np.e) * np.random.default_rng(31337).uniform(0.95, 1.05, n)
+
+
+def problem(n: int) -> Problem:
+    return Problem(
+        name=f"ode_{n}",
+        title=f"Runge-Kutta, {n} unknowns and steps",
+        task="array_gradient",
+        data=lambda: (points(n),),
+        arrays=last,
+        cpp=Cpp("ode", (n, n), ((), (n,))),
+    )
+
+
+ODE = tuple(map(problem, (100, 1000)))
