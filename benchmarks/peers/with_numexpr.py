@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import numexpr
 import numpy as np
 
 numexpr.set_num_threads(1)
+FIRST_CALLS = count()
 
 
 def elementwise(expression: str, x: np.ndarray) -> Any:
-    result = np.empty_like(x)
-    compiled = numexpr.NumExpr(expression, signature=[("x", float)])
-    return lambda: compiled(x, out=result), lambda _: (result,)
+    # numexpr remembers texts. One that is a blank longer is compiled anew, as a first call should be.
+    text, names, result = expression + " " * next(FIRST_CALLS), {"x": x}, np.empty_like(x)
+    return lambda: numexpr.evaluate(text, names, out=result), lambda _: (result,)

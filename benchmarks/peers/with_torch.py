@@ -145,11 +145,7 @@ def observed_jacobians(f: Callable[..., Any], *tables: np.ndarray) -> Any:
     cameras, points, weights, features, camera, point = map(torch.from_numpy, tables)
 
     def call() -> Any:
-        inputs = (
-            cameras[camera].T.requires_grad_(),
-            points[point].T.requires_grad_(),
-            weights.detach().requires_grad_(),
-        )
+        inputs = [columns.requires_grad_() for columns in (cameras[camera].T, points[point].T, weights.detach())]
         outputs = f(*inputs, features.T)
         return [torch.autograd.grad(output.sum(), inputs, retain_graph=True) for output in outputs]
 

@@ -26,7 +26,7 @@ def repeat(step: Callable[[Any], Any], state: Any, count: int) -> Any:
     return state
 
 
-NAMES = ("exp", "log", "sqrt", "sin", "cos", "tanh", "sum", "mean", "cumsum", "max", "min", "einsum", "stack", "where")
+NAMES = ("exp", "log", "sqrt", "sin", "cos", "tanh", "sum", "mean", "cumsum", "max", "min", "einsum", "stack")
 
 # NumPy itself, with plain loops.
 ARRAY_FUNCTIONS = SimpleNamespace(
@@ -36,6 +36,7 @@ ARRAY_FUNCTIONS = SimpleNamespace(
     fill=lambda shape, index, values: wg.at(np.zeros(shape))[index].set(values),
     fold=fold,
     repeat=repeat,
+    where=wg.where,
     sigmoid=lambda x: 1.0 / (1.0 + np.exp(-x)),
 )
 

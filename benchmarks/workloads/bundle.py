@@ -51,7 +51,7 @@ def data(n: int, m: int, p: int) -> Arrays:
             rng.uniform(-0.1, 0.1, (n, 2)),
         ]
     )
-    points = rng.uniform(-2, 2, (m, 3)) + [0, 0, 6]
+    points = rng.uniform(-2, 2, (m, 3)) + np.array([0, 0, 6])
     order = np.arange(p)
     return cameras, points, rng.uniform(0.5, 1.5, p), rng.uniform(-100, 100, (p, 2)), order % n, order % m
 

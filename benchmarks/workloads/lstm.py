@@ -16,7 +16,7 @@ BITS = 14
 
 
 def step(state: Any, pair: Any, main: Any, extra: Any, m: Any) -> Any:
-    """The state after a character and the next, which was to be predicted: (hidden, cell) of all layers, then the sum."""
+    """All layers' (hidden, cell) and the sum, after one character and the next, which was to be predicted."""
     layers, total = state
     values = pair[0] * extra[0]
     updated = []

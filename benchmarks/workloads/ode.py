@@ -33,7 +33,7 @@ def last(x: Any, m: Any) -> Any:
 
 
 def points(n: int) -> np.ndarray:
-    """The last y is close to the product of all x times 2^n / n!, which is near 1 (and no underflow) for x near n / 2e."""
+    """Near n / 2e: the last y is about the product of all x times 2^n / n!, which would soon underflow."""
     return n / (2 * np.e) * np.random.default_rng(31337).uniform(0.95, 1.05, n)
 
 
