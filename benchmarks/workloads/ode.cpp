@@ -12,10 +12,15 @@ void rates(long n, const double *__restrict x, const double *__restrict y, doubl
         k[i] = x[i] * y[i - 1];
 }
 
-// y_next = y + scale * k
-void along(long n, const double *__restrict y, double scale, const double *__restrict k, double *__restrict y_next) {
-    for (long i = 0; i < n; i++)
+// y_next = y + scale * k, and its rates
+void stage(long n, const double *__restrict x, const double *__restrict y, double scale, const double *__restrict k,
+           double *__restrict y_next, double *__restrict k_next) {
+    k_next[0] = x[0];
+    for (long i = 0; i < n - 1; i++) {
         y_next[i] = y[i] + scale * k[i];
+        k_next[i + 1] = x[i + 1] * y_next[i];
+    }
+    y_next[n - 1] = y[n - 1] + scale * k[n - 1];
 }
 
 // Adjoint of rates: in_y is set, in_x added to.
@@ -46,12 +51,9 @@ extern "C" void run(const long *sizes, const void *const *in, double *const *out
         const double *y = &history[s * n];
         double *next = &history[(s + 1) * n];
         rates(n, x, y, k1);
-        along(n, y, 0.5 * h, k1, y2);
-        rates(n, x, y2, k2);
-        along(n, y, 0.5 * h, k2, y3);
-        rates(n, x, y3, k3);
-        along(n, y, h, k3, y4);
-        rates(n, x, y4, k4);
+        stage(n, x, y, 0.5 * h, k1, y2, k2);
+        stage(n, x, y, 0.5 * h, k2, y3, k3);
+        stage(n, x, y, h, k3, y4, k4);
         for (long i = 0; i < n; i++)
             next[i] = y[i] + h / 6 * (k1[i] + 2 * k2[i] + 2 * k3[i] + k4[i]);
     }
@@ -63,11 +65,9 @@ extern "C" void run(const long *sizes, const void *const *in, double *const *out
     for (long s = steps - 1; s >= 0; s--) {
         const double *y = &history[s * n];
         rates(n, x, y, k1);
-        along(n, y, 0.5 * h, k1, y2);
-        rates(n, x, y2, k2);
-        along(n, y, 0.5 * h, k2, y3);
-        rates(n, x, y3, k3);
-        along(n, y, h, k3, y4);
+        stage(n, x, y, 0.5 * h, k1, y2, k2);
+        stage(n, x, y, 0.5 * h, k2, y3, k3);
+        stage(n, x, y, h, k3, y4, k4);
         // k1 becomes the adjoint of y; in_stage is that of the stage just left.
         for (long i = 0; i < n; i++) {
             k1[i] = adjoint[i];
