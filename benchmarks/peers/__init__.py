@@ -79,8 +79,22 @@ PEERS: dict[str, Peer] = {
         ),
         Peer("jax_arrays", "JAX, arrays", "with_jax", ("arrays",), "jax"),
         Peer("torch", "PyTorch", "with_torch", ("arrays",), "torch"),
-        Peer("autograd", "autograd", "with_autograd", ("arrays",), "autograd"),
-        Peer("micrograd", "micrograd", "with_micrograd", ("scalar",), "micrograd"),
+        Peer(
+            "autograd",
+            "autograd",
+            "with_autograd",
+            ("arrays",),
+            "autograd",
+            leaves_out=(("lstm_4", "a call takes half a minute"),),
+        ),
+        Peer(
+            "micrograd",
+            "micrograd",
+            "with_micrograd",
+            ("scalar",),
+            "micrograd",
+            leaves_out=(("minors_10", "ten million operations are gigabytes of its objects"),),
+        ),
     )
 }
 

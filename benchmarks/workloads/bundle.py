@@ -68,4 +68,4 @@ def problem(n: int, m: int, p: int, *, large: bool = False) -> Problem:
     )
 
 
-BUNDLE = (problem(49, 7776, 31_843), problem(257, 65_132, 225_911))
+BUNDLE = (problem(49, 7776, 31_843), problem(257, 65_132, 225_911, large=True))

@@ -26,7 +26,7 @@ def data(k: int, n: int) -> Arrays:
     return np.array(points[-k:]), points  # so no centroid is without a point
 
 
-def problem(k: int, n: int) -> Problem:
+def problem(k: int, n: int, *, large: bool = False) -> Problem:
     return Problem(
         name=f"kmeans_{k}",
         title=f"k-means, k={k:,} n={n:,}: gradient and diagonal Hessian",
@@ -34,6 +34,7 @@ def problem(k: int, n: int) -> Problem:
         data=lambda: data(k, n),
         arrays=cost,
         cpp=Cpp("kmeans", (k, n, DIMENSIONS), ((k, DIMENSIONS), (k, DIMENSIONS))),
+        large=large,
     )
 
 

@@ -15,17 +15,24 @@ from wengert.benchmarks.workloads.problem import Arrays, Cpp, Problem
 BITS = 14
 
 
-def step(state: Any, pair: Any, main: Any, extra: Any, m: Any) -> Any:
+def gates(main: Any) -> list[list[Any]]:
+    """Of each layer the weights of its forget, enter, leave and change gates, then their biases."""
+    return [
+        [main[2 * k + bias, gate * BITS : (gate + 1) * BITS] for bias in (0, 1) for gate in range(4)]
+        for k in range(len(main) // 2)
+    ]
+
+
+def step(state: Any, pair: Any, main: list[list[Any]], extra: list[Any], m: Any) -> Any:
     """All layers' (hidden, cell) and the sum, after one character and the next, which was to be predicted."""
     layers, total = state
     values = pair[0] * extra[0]
     updated = []
-    for k, (hidden, cell) in enumerate(layers):
-        weight, bias = main[2 * k].reshape(4, BITS), main[2 * k + 1].reshape(4, BITS)
-        forget = m.sigmoid(values * weight[0] + bias[0])
-        enter = m.sigmoid(hidden * weight[1] + bias[1])
-        leave = m.sigmoid(values * weight[2] + bias[2])
-        change = m.tanh(hidden * weight[3] + bias[3])
+    for (hidden, cell), gate in zip(layers, main, strict=True):
+        forget = m.sigmoid(values * gate[0] + gate[4])
+        enter = m.sigmoid(hidden * gate[1] + gate[5])
+        leave = m.sigmoid(values * gate[2] + gate[6])
+        change = m.tanh(hidden * gate[3] + gate[7])
         cell = cell * forget + enter * change
         values = leave * m.tanh(cell)
         updated.append((values, cell))
@@ -35,7 +42,7 @@ def step(state: Any, pair: Any, main: Any, extra: Any, m: Any) -> Any:
 
 
 def loss(parameters: Any, state: Any, pairs: Any, m: Any) -> Any:
-    main, extra = parameters
+    main, extra = gates(parameters[0]), [parameters[1][k] for k in range(3)]
     layers = [(state[2 * k], state[2 * k + 1]) for k in range(len(state) // 2)]
     _, total = m.fold(lambda state, pair: step(state, pair, main, extra, m), (layers, m.constant(np.zeros(()))), pairs)
     return -total / (len(pairs) * BITS)
