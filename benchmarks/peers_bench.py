@@ -151,9 +151,7 @@ def measure(problems: Sequence[str], peers: Sequence[str], rounds: int) -> dict[
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is 1 if a peer's result was wrong."""
     parser = argparse.ArgumentParser(prog="python -m wengert.benchmarks.peers_bench", description=__doc__)
-    parser.add_argument(
-        "--problems", nargs="+", choices=PROBLEMS, metavar="NAME", help="instead of all small ones"
-    )
+    parser.add_argument("--problems", nargs="+", choices=PROBLEMS, metavar="NAME", help="instead of all small ones")
     parser.add_argument("--large", action="store_true", help="the large problems too, which take minutes")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS), metavar="NAME")
     parser.add_argument("--rounds", type=int, default=10)
