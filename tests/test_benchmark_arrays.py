@@ -67,7 +67,7 @@ SMALL = {
         replace(chain.CHAIN, data=lambda: (np.linspace(-3, 3, 41),), cpp=Cpp("chain", (41,), ((41,),))),
     )
 }
-PEERS_IN_ARRAYS = ("cpp", "numexpr", "jax_arrays", "torch", "autograd", "wengert")
+PEERS_IN_ARRAYS = ("cpp", "numexpr", "casadi", "jax_arrays", "torch", "autograd", "wengert")
 PAIRS = [(peer, name) for peer in PEERS_IN_ARRAYS for name in SMALL if form(PEERS[peer], SMALL[name])]
 
 

@@ -76,7 +76,14 @@ PEERS: dict[str, Peer] = {
         Peer("cpp", "C++ by hand", "with_cpp", ("cpp",), ""),
         Peer("numpy", "NumPy by hand", "with_numpy", ("by_hand",), "numpy"),
         Peer("numexpr", "numexpr", "with_numexpr", ("expression",), "numexpr"),
-        Peer("casadi", "CasADi", "with_casadi", ("scalar",), "casadi", leaves_out=(("minors_10", TOO_MANY),)),
+        Peer(
+            "casadi",
+            "CasADi",
+            "with_casadi",
+            ("columns", "scalar"),
+            "casadi",
+            leaves_out=(("minors_10", TOO_MANY), ("gmm_64_100", TOO_MANY), ("kmeans_1000", TOO_MANY)),
+        ),
         Peer(
             "jax",
             "JAX, same code",

@@ -63,6 +63,7 @@ def problem(n: int, m: int, p: int, *, large: bool = False) -> Problem:
         task="observed_jacobians",
         data=lambda: data(n, m, p),
         arrays=misses,
+        columns=misses,
         cpp=Cpp("bundle", (p,), ((p, 2, 11), (p, 2, 3), (p, 2))),
         large=large,
     )

@@ -42,6 +42,28 @@ def log_posterior(parameters: Any, x: Any, m: Any) -> Any:
     return likelihood + prior
 
 
+def log_posterior_columns(parameters: Any, x: Any, m: Any) -> Any:
+    ca = m.casadi
+    alpha, mu, q, l = parameters  # noqa: E741
+    (d, n), components = x.shape, mu.shape[1]
+    symbols = [ca.SX.sym(name, *size) for name, size in zip("omdlx", [p.shape for p in (alpha, mu, q, l)] + [(d, 1)])]
+    offset, means, diagonal, below, point = symbols
+    terms = []
+    for k in range(components):
+        centered = point - means[:, k]
+        root, entry = ca.diag(diagonal[:, k]), 0
+        for j in range(d):
+            for i in range(j + 1, d):
+                root[i, j] = below[entry, k]
+                entry += 1
+        terms.append(offset[k] - 0.5 * ca.sumsqr(root @ centered))
+    one = ca.Function("one", symbols, [ca.logsumexp(ca.vertcat(*terms))])
+    roots = ca.exp(q)
+    likelihood = ca.sum2(one.map(n)(alpha + ca.sum1(q).T, mu, roots, l, x)) - n * ca.logsumexp(alpha)
+    prior = components * wishart_constant(d) - 0.5 * GAMMA**2 * (ca.sumsqr(roots) + ca.sumsqr(l))
+    return likelihood - 0.5 * n * d * math.log(2 * math.pi) + prior
+
+
 def data(d: int, k: int, n: int) -> Arrays:
     rng = np.random.default_rng(31337)
     alpha, mu = rng.standard_normal(k), rng.uniform(size=(k, d))
@@ -62,6 +84,7 @@ def problem(d: int, k: int, n: int) -> Problem:
         task="array_gradient",
         data=lambda: data(d, k, n),
         arrays=log_posterior,
+        columns=log_posterior_columns,
         cpp=Cpp("gmm", (d, k, n), shapes),
         wanted=4,
     )

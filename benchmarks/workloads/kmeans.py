@@ -21,6 +21,16 @@ def cost(centroids: Any, points: Any, m: Any) -> Any:
     return m.sum(m.min(squares - 2 * (points @ centroids.T), axis=1))
 
 
+def cost_columns(centroids: Any, points: Any, m: Any) -> Any:
+    ca = m.casadi
+    centers, point = ca.SX.sym("centers", *centroids.shape), ca.SX.sym("point", DIMENSIONS)
+    least = ca.sumsqr(centers[:, 0] - point)
+    for k in range(1, centroids.shape[1]):
+        least = ca.fmin(least, ca.sumsqr(centers[:, k] - point))
+    one = ca.Function("one", [centers, point], [least])
+    return ca.sum2(one.map(points.shape[1])(centroids, points))
+
+
 def data(k: int, n: int) -> Arrays:
     points = np.random.default_rng(31337).uniform(size=(n, DIMENSIONS))
     return np.array(points[-k:]), points  # so no centroid is without a point
@@ -33,6 +43,7 @@ def problem(k: int, n: int, *, large: bool = False) -> Problem:
         task="curvature",
         data=lambda: data(k, n),
         arrays=cost,
+        columns=cost_columns,
         cpp=Cpp("kmeans", (k, n, DIMENSIONS), ((k, DIMENSIONS), (k, DIMENSIONS))),
         large=large,
     )

@@ -20,6 +20,10 @@ def half_squares(x: Any, powers: Any, measured: Any, m: Any) -> Any:
     return 0.5 * m.sum(residuals * residuals)
 
 
+def half_squares_columns(x: Any, powers: Any, measured: Any, m: Any) -> Any:
+    return 0.5 * m.casadi.sumsqr(measured - powers.T @ x)
+
+
 def data(n: int) -> Arrays:
     t = np.linspace(-1, 1, n)
     powers = np.vander(t, COEFFICIENTS, increasing=True)
@@ -33,6 +37,7 @@ def problem(n: int) -> Problem:
         task="array_gradient",
         data=lambda: data(n),
         arrays=half_squares,
+        columns=half_squares_columns,
         cpp=Cpp("llsq", (n, COEFFICIENTS), ((), (COEFFICIENTS,))),
     )
 

@@ -17,6 +17,11 @@ def logsumexp(x: Any, m: Any) -> Any:
     return largest + m.log(m.sum(m.exp(x - largest)))
 
 
+def logsumexp_columns(x: Any, m: Any) -> Any:
+    largest = m.casadi.mmax(x)
+    return largest + m.log(m.casadi.sum1(m.exp(x - largest)))
+
+
 def problem(n: int) -> Problem:
     return Problem(
         name=f"lse_{n}",
@@ -24,6 +29,7 @@ def problem(n: int) -> Problem:
         task="array_gradient",
         data=lambda: (np.random.default_rng(31337).uniform(size=n),),
         arrays=logsumexp,
+        columns=logsumexp_columns,
         cpp=Cpp("lse", (n,), ((), (n,))),
     )
 

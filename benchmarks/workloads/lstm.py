@@ -6,6 +6,7 @@ thousands of small steps that wait for each other. As in GradBench, the constant
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,28 @@ def loss(parameters: Any, state: Any, pairs: Any, m: Any) -> Any:
     return -total / (len(pairs) * BITS)
 
 
+def loss_columns(parameters: Any, state: Any, pairs: Any, m: Any) -> Any:
+    """The same step, on expressions; the constants that it shares are repeated for each character."""
+    ca = m.casadi
+    (main, extra), count, layers = parameters, pairs.shape[1], state.shape[1] // 2
+    symbols = [ca.SX.sym(name, *p.shape) for name, p in (("state", state), ("main", main), ("extra", extra))]
+    pair, (before, weights, ends) = ca.SX.sym("pair", 2 * BITS), symbols
+    functions = SimpleNamespace(sum=ca.sum1, exp=ca.exp, log=ca.log, tanh=ca.tanh, sigmoid=m.sigmoid)
+    after, loss = step(
+        ([(before[:, 2 * k], before[:, 2 * k + 1]) for k in range(layers)], 0.0),
+        (pair[:BITS], pair[BITS:]),
+        [
+            [weights[g * BITS : (g + 1) * BITS, 2 * k + bias] for bias in (0, 1) for g in range(4)]
+            for k in range(layers)
+        ],
+        [ends[:, k] for k in range(3)],
+        functions,
+    )
+    one = ca.Function("one", [before, pair, weights, ends], [ca.horzcat(*[x for layer in after for x in layer]), loss])
+    _, losses = one.mapaccum(count)(state, pairs, ca.repmat(main, 1, count), ca.repmat(extra, 1, count))
+    return -ca.sum2(losses) / (count * BITS)
+
+
 def data(layers: int, characters: int) -> Arrays:
     """Bits of a text as random as its letters; pairs of each character and the next."""
     rng = np.random.default_rng(31337)
@@ -63,6 +86,7 @@ def problem(layers: int, characters: int, *, large: bool = False) -> Problem:
         task="array_gradient",
         data=lambda: data(layers, characters),
         arrays=loss,
+        columns=loss_columns,
         cpp=Cpp("lstm", (layers, characters - 1, BITS), ((), (2 * layers, 4 * BITS), (3, BITS))),
         wanted=2,
         large=large,

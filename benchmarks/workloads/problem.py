@@ -68,6 +68,8 @@ class Problem:
         where ``sum_rows(f, shared, *data)`` sums ``f(shared, *row)``.
     arrays : callable, optional
         ``arrays(x, m)``: the same for all rows at once; for ``jacobians``, for one row.
+    columns : callable, optional
+        The same for CasADi: each array of two axes is turned, one of three has its last two axes in one.
     by_hand : callable, optional
         All results in NumPy, with derivatives that a person worked out.
     cpp : Cpp, optional
@@ -91,6 +93,7 @@ class Problem:
     data: Callable[[], Arrays]
     scalar: Callable[..., Any] | None = None
     arrays: Callable[..., Any] | None = None
+    columns: Callable[..., Any] | None = None
     by_hand: Callable[..., Arrays] | None = None
     cpp: Cpp | None = None
     expression: str | None = None
