@@ -115,9 +115,7 @@ def column_symbol(name: str, array: np.ndarray) -> Any:
     return ca.MX.sym(name, *(array.shape if array.ndim == 1 else array.reshape(len(array), -1).shape[::-1]))
 
 
-def symbols_of(
-    f: Callable[..., Any], p: Any, data: tuple[np.ndarray, ...]
-) -> tuple[Any, list[Any], list[Any], tuple[Any, ...]]:
+def on_symbols(f: Callable[..., Any], p: Any, data: tuple[np.ndarray, ...]) -> tuple[Any, ...]:
     """Value of a function, the symbols in which its derivatives are wanted, those of the data, and all arrays."""
     arrays = p if isinstance(p, tuple) else (p,)
     wanted = [column_symbol(f"p{k}", array) for k, array in enumerate(arrays)]
@@ -126,7 +124,7 @@ def symbols_of(
 
 
 def array_gradient(f: Callable[..., Any], p: Any, *data: np.ndarray) -> Any:
-    value, wanted, given, arrays = symbols_of(f, p, data)
+    value, wanted, given, arrays = on_symbols(f, p, data)
     gradients = [ca.densify(ca.gradient(value, symbol)) for symbol in wanted]
     function = ca.Function("both", [*wanted, *given], [value, *gradients])
     shapes = [(1,), *[array.shape for array in arrays[: len(wanted)]]]
@@ -134,7 +132,7 @@ def array_gradient(f: Callable[..., Any], p: Any, *data: np.ndarray) -> Any:
 
 
 def curvature(f: Callable[..., Any], p: np.ndarray, *data: np.ndarray) -> Any:
-    value, (symbol,), given, arrays = symbols_of(f, p, data)
+    value, (symbol,), given, arrays = on_symbols(f, p, data)
     gradient = ca.gradient(value, symbol)
     diagonal = ca.jtimes(gradient, symbol, ca.DM.ones(symbol.shape))
     function = ca.Function("both", [symbol, *given], [ca.densify(gradient), ca.densify(diagonal)])

@@ -46,8 +46,8 @@ def log_posterior_columns(parameters: Any, x: Any, m: Any) -> Any:
     ca = m.casadi
     alpha, mu, q, l = parameters  # noqa: E741
     (d, n), components = x.shape, mu.shape[1]
-    symbols = [ca.SX.sym(name, *size) for name, size in zip("omdlx", [p.shape for p in (alpha, mu, q, l)] + [(d, 1)])]
-    offset, means, diagonal, below, point = symbols
+    offset, means, diagonal, below = symbols = [ca.SX.sym("p", *p.shape) for p in parameters]
+    point = ca.SX.sym("x", d)
     terms = []
     for k in range(components):
         centered = point - means[:, k]
@@ -57,7 +57,7 @@ def log_posterior_columns(parameters: Any, x: Any, m: Any) -> Any:
                 root[i, j] = below[entry, k]
                 entry += 1
         terms.append(offset[k] - 0.5 * ca.sumsqr(root @ centered))
-    one = ca.Function("one", symbols, [ca.logsumexp(ca.vertcat(*terms))])
+    one = ca.Function("one", [*symbols, point], [ca.logsumexp(ca.vertcat(*terms))])
     roots = ca.exp(q)
     likelihood = ca.sum2(one.map(n)(alpha + ca.sum1(q).T, mu, roots, l, x)) - n * ca.logsumexp(alpha)
     prior = components * wishart_constant(d) - 0.5 * GAMMA**2 * (ca.sumsqr(roots) + ca.sumsqr(l))

@@ -55,14 +55,12 @@ def loss_columns(parameters: Any, state: Any, pairs: Any, m: Any) -> Any:
     (main, extra), count, layers = parameters, pairs.shape[1], state.shape[1] // 2
     symbols = [ca.SX.sym(name, *p.shape) for name, p in (("state", state), ("main", main), ("extra", extra))]
     pair, (before, weights, ends) = ca.SX.sym("pair", 2 * BITS), symbols
+    columns = [[weights[g * BITS : (g + 1) * BITS, k] for g in range(4)] for k in range(2 * layers)]
     functions = SimpleNamespace(sum=ca.sum1, exp=ca.exp, log=ca.log, tanh=ca.tanh, sigmoid=m.sigmoid)
     after, loss = step(
         ([(before[:, 2 * k], before[:, 2 * k + 1]) for k in range(layers)], 0.0),
         (pair[:BITS], pair[BITS:]),
-        [
-            [weights[g * BITS : (g + 1) * BITS, 2 * k + bias] for bias in (0, 1) for g in range(4)]
-            for k in range(layers)
-        ],
+        [columns[2 * k] + columns[2 * k + 1] for k in range(layers)],
         [ends[:, k] for k in range(3)],
         functions,
     )
