@@ -80,7 +80,7 @@ def compare(workers: Sequence[Worker], problem: str, rounds: int) -> dict[str, d
         rows[worker.name] = {"first": answer["first"], "warm": answer["second"]}
         results[worker.name], seconds[worker.name] = answer["results"], answer["second"]
     agree(problem, rows, results)
-    spent = dict.fromkeys(rows, 0.0)
+    spent = {name: seconds.get(name, 0.0) for name in rows}
     for _ in range(rounds):
         for worker in workers:
             row = rows[worker.name]

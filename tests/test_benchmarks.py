@@ -286,6 +286,26 @@ def test_report_has_times_ratios_targets_and_blanks():
     assert "- Rosenbrock-10, PyTorch: torch is not installed" in lines
 
 
+def test_report_says_which_first_results_are_late():
+    results = fake_results()
+    assert peers_report.cold_start(results) == []
+    for name, first in (("lse_1000", 0.01), ("gmm_2_5", 0.2)):
+        results["problems"][name] = {"title": PROBLEMS[name].title, "peers": {"wengert": {"first": first}}}
+    assert peers_report.cold_start(results)[-1] == (
+        "First result within 50 ms: 1 of 2 problems; later: Gaussian mixture, d=2 K=5 N=1000 (200 ms)."
+    )
+
+
+def test_large_problems_are_measured_only_when_asked_for(monkeypatch, capsys):
+    measured = []
+    nothing = fake_results() | {"problems": {}}
+    monkeypatch.setattr(peers_bench, "measure", lambda problems, *_: measured.append(set(problems)) or nothing)
+    peers_bench.main([])
+    peers_bench.main(["--large"])
+    assert measured[1] == set(PROBLEMS)
+    assert measured[1] - measured[0] == {name for name, problem in PROBLEMS.items() if problem.large} != set()
+
+
 def test_report_is_written_as_table_plot_and_file_for_machines(tmp_path):
     pytest.importorskip("matplotlib")
     peers_report.write(fake_results(), tmp_path)

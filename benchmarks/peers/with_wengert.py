@@ -103,8 +103,10 @@ def array_gradient(f: Callable[..., Any], p: Any, *data: np.ndarray) -> Any:
 
 def needs_arrays() -> None:
     """Without array vars, every element would be recorded by itself: hundreds of millions."""
-    if not hasattr(wg, "at"):
-        raise NotDoneError("this version does not record arrays")
+    try:
+        wg.Var(np.zeros(2))
+    except wg.ShapeError as refusal:
+        raise NotDoneError("this version does not record arrays") from refusal
 
 
 def read_nest(results: Any) -> tuple[np.ndarray, ...]:
