@@ -34,8 +34,9 @@ def log_posterior(parameters: Any, x: Any, m: Any) -> Any:
     columns, rows = np.triu_indices(d, 1)
     below = m.fill((len(alpha), d, d), (slice(None), rows, columns), l)
     diagonal = m.exp(q)
-    centered = x[:, None, :] - mu
-    whitened = diagonal * centered + m.einsum("kij,nkj->nki", below, centered)
+    roots = below + diagonal[:, :, None] * m.constant(np.eye(d))
+    # Not root (x - mu): of root x - root mu the first is one product of two matrices, for all points and components.
+    whitened = (x @ roots.reshape(-1, d).T).reshape(n, -1, d) - m.einsum("kij,kj->ki", roots, mu)
     terms = alpha + m.sum(q, axis=1) - 0.5 * m.sum(whitened * whitened, axis=2)
     likelihood = m.sum(logsumexp(terms, 1, m)) - n * logsumexp(alpha, 0, m) - 0.5 * n * d * math.log(2 * math.pi)
     prior = len(alpha) * wishart_constant(d) - 0.5 * GAMMA**2 * (m.sum(diagonal * diagonal) + m.sum(l * l))
