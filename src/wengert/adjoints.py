@@ -21,22 +21,20 @@ Slope = Callable[..., Any]
 FUNCTIONS = {name: getattr(functions, name) for name in ops.OPS}
 
 
-def is_bare(formula: Slope) -> bool:
-    """Does the formula use none of its arguments?"""
-    arity = formula.__code__.co_argcount
+def constant_slope(formula: Slope, arity: int) -> float | None:
+    """The number that a slope is whatever the arguments are, or None."""
     try:
-        formula(*[None] * arity)
-    except (TypeError, NameError):
-        return False
-    return True
+        number = formula(*[None] * (arity + 1))
+    except (TypeError, AttributeError):
+        return None  # it uses them
+    return float(number) if isinstance(number, int | float) else None
 
 
 SLOPES: dict[str, list[Slope]] = {
     row.name: [bind(slope, FUNCTIONS) for slope in row.slopes] for row in ops.OPS.values()
 }
 CONSTANT_SLOPES: dict[str, list[float | None]] = {
-    row.name: [float(slope(*[None] * (row.arity + 1))) if is_bare(slope) else None for slope in row.slopes]  # type: ignore[arg-type]
-    for row in ops.OPS.values()
+    row.name: [constant_slope(slope, row.arity) for slope in SLOPES[row.name]] for row in ops.OPS.values()
 }
 """Of each slope: the number that it is whatever the arguments are, or None."""
 

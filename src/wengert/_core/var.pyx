@@ -12,6 +12,12 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 
 include "kernels.pxi"
 
+cdef extern from *:
+    """
+    static void forget_vectorcall(PyTypeObject *type) { type->tp_vectorcall = NULL; }
+    """
+    void forget_vectorcall(PyTypeObject* type)
+
 import sys
 
 import numpy as np
@@ -572,6 +578,7 @@ cdef object make(type kind, PyObject* args, PyObject* kwargs):
 
 
 (<PyTypeObject*>Var).tp_new = <newfunc><void*>make
+forget_vectorcall(<PyTypeObject*>Var)  # it would go past tp_new
 
 
 cdef int refuse_reading() except -1:
