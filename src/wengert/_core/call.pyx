@@ -181,7 +181,7 @@ cdef class QuickArrays(Quick):
     def __init__(self, program, Form form, list shapes, list taken):
         self.program, self.form, self.shapes, self.taken = program, form, shapes, taken
         self.leaves = form.leaves()
-        self.dtype = np.dtype(np.float32 if program.single else np.float64)
+        self.dtype = np.dtype(np.float32 if program.parts["single"] else np.float64)
 
     cdef object run(self, tuple args, object out):
         cdef Py_ssize_t k

@@ -339,7 +339,11 @@ cdef class Var:
         if self.graph.open_transforms:
             from wengert._core.inputs import forbid_open_inputs
             forbid_open_inputs(self)
-        self.graph.sweep(node_of(self), seed, True)
+        if self.graph.records:
+            from wengert._core.inputs import backward
+            backward(self, seed)
+        else:
+            self.graph.sweep(node_of(self), seed, True)
 
     @property
     def node(self):
