@@ -18,7 +18,7 @@ FLAT, ROW, GATHER, FIXED = range(4)
 SHORTEST_ROW = 128
 # A chunk that needs buffers has so many elements, or at least one row.
 CHUNK = 1024
-# Without buffers a chunk is only cut for the sake of interrupts and of sums: about 10 ms.
+# Without buffers a chunk is only cut for the sake of the sums of its blocks, which take memory.
 LONGEST_CHUNK = 1 << 22
 
 

@@ -32,6 +32,8 @@ from wengert.array_views import Base, Shape, View, broadcast_strides, whole, who
 PLACES = ("argmax", "argmin", "argsort", "searchsorted")
 BY_CODE = {"sum": "add", "max": "max", "min": "min"}
 FOLDS = {"sum": (1, -0.0), "max": (2, -math.inf), "min": (3, math.inf)}
+# Lane-instructions of a chunk, after which Ctrl-C is noticed: about 10 ms.
+LONGEST_WORK, SHORTEST_CHUNK = 1 << 26, 1 << 14
 # As in program.pyx: wide blocks, as long as their slots stay in the caches; bytes that the slots take.
 WIDTHS = ((512, 1 << 14), (256, 1 << 15), (128, 1 << 17), (64, 1 << 18))
 NARROWEST = 32
@@ -470,18 +472,21 @@ class ArrayPlan:
             (sums if loops.modes[j] == ROW and j not in by_code else written).append(array)
             if j in by_code:
                 arrays.append(self.looped(place, loops, j, places[so_far[j]]))
+        chunk = loops.chunk
+        if loops.rows == 1:
+            chunk = min(chunk, max(SHORTEST_CHUNK, LONGEST_WORK // (code[1] - code[0] + 1)))
         return {
             "kind": "group",
             "arrays": arrays + sums + written,
             "links": [],
             "code": code,
             "n_slots": max(n_slots, 1),
-            "width": self.width(n_slots, loops.chunk * loops.rows),
+            "width": self.width(n_slots, chunk * loops.rows),
             "n_read": len(arrays),
             "n_written": len(sums) + len(written),
             "n_sums": len(sums),
             "rows": loops.rows,
-            "chunk": loops.chunk,
+            "chunk": chunk,
         }
 
     def looped(self, place: tuple[int, int], loops: Any, k: int, slot: int) -> dict[str, Any]:

@@ -55,7 +55,7 @@ cdef enum:
 cdef dict STEP_KINDS = {"numbers": NUMBERS, "group": GROUP, "copy": COPY, "python": PYTHON,
                         "product": PRODUCT, "kernel": KERNEL}
 # Lane-instructions until a thread looks for Ctrl-C: about 10 ms.
-cdef double BREATH = 1e8
+cdef double BREATH = 5e7
 
 
 @cython.final
@@ -413,7 +413,7 @@ cdef class Runner:
     cdef int run_group(self, const step_t* step, ArrayWorkspace w) noexcept nogil:
         cdef const strided_t* arrays = &self.arrays[step.first_array]
         cdef const strided_t* a
-        cdef const Py_ssize_t* shape = arrays[0].shape
+        cdef const Py_ssize_t* shape = &arrays[0].shape[0]
         cdef int n = step.n_read + step.n_written, k, n_outer = step.n_outer
         cdef stream_t* streams = <stream_t*>w.streams
         cdef int* slots = <int*>(streams + n)
