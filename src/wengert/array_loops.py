@@ -85,8 +85,8 @@ def plan_loops(
     read, stored, folded : list of tuple of int
         Strides of the arrays. A reduction is folded with stride 0 along its axes.
     kinds : list of str
-        Of the reductions. What the lane machine can fold has the mode ROW: into a row, by an instruction, or to a number
-        for each row, if it is a "sum".
+        Of the reductions. What the lane machine can fold has the mode ROW: into a row, by an instruction; or to a
+        number for each row, if it is a "sum".
     """
     lengths, strides = joined(shape, read + stored + folded)
     inner = lengths[-1]

@@ -67,4 +67,5 @@ def product(a: View, a_shape: Shape, b: View, b_shape: Shape) -> Product:
         if together and rowwise and row > 0 and math.prod(stack) > 1:
             m, stack, a_stack, b_stack = math.prod(lengths), (), (), ()
             a_strides = (row, a_strides[-1])
-    return Product(m, b_shape[-1], a_shape[-1], a_strides[-2:], b_strides[-2:], stack, a_stack, b_stack)
+    a_step, b_step = (a_strides[-2], a_strides[-1]), (b_strides[-2], b_strides[-1])
+    return Product(m, b_shape[-1], a_shape[-1], a_step, b_step, stack, a_stack, b_stack)

@@ -244,8 +244,10 @@ cdef class Runner:
         cdef ArrayWorkspace w
         cdef char* at
         cdef Py_ssize_t k
-        if self.free:
+        try:
             return self.free.pop()
+        except IndexError:
+            pass  # all of them are in use
         w = ArrayWorkspace()
         w.slots, w.memory = Workspace(), Workspace()
         w.slots.provide(self.slot_bytes + 64)
