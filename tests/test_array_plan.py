@@ -312,6 +312,24 @@ def test_a_singular_matrix_raises_with_its_line_unless_a_guard_failed() -> None:
     r.check(inverse)
 
 
+def test_an_index_out_of_range_raises_with_its_line() -> None:
+    r = Recorder()
+    x, k = r.input(random(4, 5)), r.input(np.array([3, 0, 3]))
+    program = r.program(r.row("take", x, k, axis=0))
+    out = [np.zeros((3, 5))]
+    with pytest.raises(IndexError, match=r"line 3 of model\.py"):
+        program.run([r.values[x], np.array([0, 4, 0])], out)
+    assert program.run(r.passed(), out) == -1
+
+
+def test_too_many_axes_are_refused() -> None:
+    r = Recorder()
+    x = r.input(np.ones((2, *[1] * 15, 2)))
+    r.check(r.op("exp", x))
+    with pytest.raises(ShapeError, match="at most 16 axes"):
+        r.program(r.row("cumsum", x, axis=0))
+
+
 def test_sums_of_nothing_but_repetition() -> None:
     r = Recorder()
     x = r.input(random(3))

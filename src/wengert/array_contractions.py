@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wengert.array_products import lies_well
+from wengert.array_products import LARGEST_INT, lies_well
 from wengert.array_tape import TapeNode
 from wengert.array_values import CODE, Value
 from wengert.array_views import Shape, rearranged
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def matmul(reading: Reading, node: TapeNode, a: Value, b: Value) -> Value | None:
     """A product of matrices; those that lie badly are copied first."""
-    if a.view is not None or b.view is not None:
+    if a.view is not None or b.view is not None or max(*a.shape, *b.shape) > LARGEST_INT:
         return None
     if a.shape[-1] == 1:
         # Nothing to sum: an elementwise product.
@@ -100,9 +100,9 @@ def contract(
     summed = [letter for letter in shared if letter not in output]
     left = [letter for letter in of_x if letter not in of_y]
     right = [letter for letter in of_y if letter not in of_x]
-    if not summed or not left or not right or any(letter not in output for letter in left + right):
-        return None
     n = [math.prod(size[letter] for letter in group) for group in (left, summed, right)]
+    if not summed or not left or not right or max(n) > LARGEST_INT or any(letter not in output for letter in left + right):
+        return None
     lengths = tuple(size[letter] for letter in stack)
     matrix = reading.reshape_to(
         moved(reading, x, [of_x.index(k) for k in stack + left + summed]), (*lengths, n[0], n[1])

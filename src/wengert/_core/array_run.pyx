@@ -76,6 +76,8 @@ cdef int take_array(strided_t* a, dict parts) except -1:
     a.buffer, a.offset = parts["place"]
     a.type = ord(parts["type"])
     a.n_axes = len(parts["shape"])
+    if a.n_axes > MOST_AXES:
+        raise ShapeError(f"arrays of a program have at most {MOST_AXES} axes, got shape {parts['shape']}")
     for k in range(a.n_axes):
         a.shape[k], a.strides[k] = parts["shape"][k], parts["strides"][k]
     a.mode, a.place = parts.get("mode", 0), parts.get("slot", 0)
@@ -565,8 +567,8 @@ cdef class Runner:
         position = self.parts["steps"][k]["position"]
         if w.error is None:
             w.error = error
-            if position is not None and isinstance(error, np.linalg.LinAlgError):
-                w.error = np.linalg.LinAlgError(f"{error}, in {position[2]}, line {position[1]} of {position[0]}")
+            if position is not None and isinstance(error, (np.linalg.LinAlgError, IndexError)):
+                w.error = type(error)(f"{error}, in {position[2]}, line {position[1]} of {position[0]}")
         return 0
 
     cdef int run_python(self, const step_t* step, ArrayWorkspace w) except -1:
