@@ -1,7 +1,7 @@
 """Which terms of a tape are computed together, in one loop over their elements, and which of them are kept?
 
 A. *Live*: what outputs and guards need.
-B. *Levels*: after how many steps of other kinds can each term be computed? Terms of one shape and one level form a group.
+B. *Levels*: after how many steps of other kinds can each term be computed? Terms of one shape and level form a group.
 C. *Kept*: a term is stored if something beside elementwise terms of its shape reads it; or if several groups do, unless
    computing it again costs no more than reading it.
 """
@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from wengert._core.array_code import KIND_CONSTANT, KIND_LANES, KIND_UNIFORM
-from wengert.array_read import CODE, Reading, Value
+from wengert.array_read import Reading
+from wengert.array_values import CODE, Value
 from wengert.array_views import Shape, View
 
 # What an element costs, in additions: an instruction on a block takes 0.1 ns a lane from the first-level cache, a
@@ -58,7 +59,9 @@ class Groups:
         self.origin = [d[3] for d in described]
         self.shapes = [reading.shape_of(t) for t in range(n)]
         self.is_leaf = [kind in (KIND_LANES, KIND_UNIFORM) for kind in self.kind]
-        self.is_computed = [not leaf and kind != KIND_CONSTANT for leaf, kind in zip(self.is_leaf, self.kind)]
+        self.is_computed = [
+            not leaf and kind != KIND_CONSTANT for leaf, kind in zip(self.is_leaf, self.kind, strict=True)
+        ]
         self.is_uniform = [shape == () for shape in self.shapes]
         self.live = [False] * n
         self.live_rows: set[int] = set()

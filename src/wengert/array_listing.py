@@ -8,7 +8,7 @@ from typing import Any
 from wengert import ops
 from wengert.array_tape import Position
 
-NAMES = {row.code: row.name for row in [*ops.OPS.values(), *ops.FUSED.values()]}
+NAMES = {row.code: row.name for row in ops.OPS.values()} | {row.code: row.name for row in ops.FUSED.values()}
 ARITY = {row.code: row.arity for row in ops.OPS.values()}
 ARITY |= {row.code: ops.OPS[row.inner].arity + ops.OPS[row.outer].arity - 1 for row in ops.FUSED.values()}
 FUSED = {row.code for row in ops.FUSED.values()}

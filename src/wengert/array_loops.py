@@ -18,7 +18,7 @@ FLAT, ROW, GATHER, FIXED = range(4)
 SHORTEST_ROW = 128
 # A chunk that needs buffers has so many elements, or at least one row.
 CHUNK = 1024
-# Without buffers a chunk is only cut for the sake of interrupts and of sums: about 10 ms.
+# Without buffers a chunk is only cut for the sake of the sums of its blocks, which take memory.
 LONGEST_CHUNK = 1 << 22
 
 
@@ -85,8 +85,8 @@ def plan_loops(
     read, stored, folded : list of tuple of int
         Strides of the arrays. A reduction is folded with stride 0 along its axes.
     kinds : list of str
-        Of the reductions. What the lane machine can fold has the mode ROW: into a row, by an instruction, or to a number
-        for each row, if it is a "sum".
+        Of the reductions. What the lane machine can fold has the mode ROW: into a row, by an instruction; or to a
+        number for each row, if it is a "sum".
     """
     lengths, strides = joined(shape, read + stored + folded)
     inner = lengths[-1]

@@ -1,7 +1,7 @@
 """Where in one arena does each buffer of an array program live?
 
 Buffers that are never alive at the same time share memory. The largest are placed first, each as low as it fits
-(Pisarchyk & Lee, "Efficient memory management for deep neural net inference", 2020, found that best of the simple ways).
+(Pisarchyk & Lee, "Efficient memory management for deep neural net inference", 2020, found that best of simple ways).
 """
 
 from __future__ import annotations

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from wengert.array_views import Shape, View, broadcast_strides
 
 
+LARGEST_INT = 2**31 - 1  # BLAS counts in ints
+
+
 @dataclass(frozen=True)
 class Product:
     """``a @ b`` of stacks of matrices.
@@ -36,7 +39,7 @@ def lies_well(view: View, shape: Shape) -> bool:
     """Can BLAS read the last two axes of this array, or its only one, in place?"""
     strides = broadcast_strides(view.shape, view.strides, shape)
     (rows, columns), (row, column) = (1, *shape)[-2:], (0, *strides)[-2:]
-    if any(n > 1 and s <= 0 for n, s in ((rows, row), (columns, column))):
+    if max(rows, columns, row, column) > LARGEST_INT or any(n > 1 and s <= 0 for n, s in ((rows, row), (columns, column))):
         return False
     if rows == 1 or columns == 1:
         return True
@@ -64,7 +67,8 @@ def product(a: View, a_shape: Shape, b: View, b_shape: Shape) -> Product:
         lengths, steps = (*stack, m), (*a_stack, row)
         together = all(s == steps[i + 1] * lengths[i + 1] for i, s in enumerate(a_stack))
         rowwise = a_strides[-1] == 1 and row >= a_shape[-1]
-        if together and rowwise and row > 0 and math.prod(stack) > 1:
+        if together and rowwise and row > 0 and 1 < math.prod(lengths) <= LARGEST_INT:
             m, stack, a_stack, b_stack = math.prod(lengths), (), (), ()
             a_strides = (row, a_strides[-1])
-    return Product(m, b_shape[-1], a_shape[-1], a_strides[-2:], b_strides[-2:], stack, a_stack, b_stack)
+    a_step, b_step = (a_strides[-2], a_strides[-1]), (b_strides[-2], b_strides[-1])
+    return Product(m, b_shape[-1], a_shape[-1], a_step, b_step, stack, a_stack, b_stack)

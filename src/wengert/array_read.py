@@ -8,60 +8,20 @@ depends on constants alone is computed now.
 from __future__ import annotations
 
 import math
-import string
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wengert import ops
 from wengert._core.array_code import KIND_CONSTANT, KIND_LANES, KIND_UNIFORM, ArrayTerms
 from wengert._core.builds import kernels
-from wengert.array_products import lies_well
-from wengert.array_tape import Position, Tape, TapeNode
+from wengert.array_contractions import einsum, matmul, sum_of_products
+from wengert.array_tape import Tape, TapeNode
+from wengert.array_values import CODE, INDEXED, Reduction, Row, Value
 from wengert.array_views import Shape, View, narrow, rearranged, reshaped, whole, whole_strides
 from wengert.index_keys import Slice, thaw
-from wengert.rows_einsum import explicit
 from wengert.structured import ROWS
-
-CODE = {row.name: row.code for row in ops.OPS.values()}
-# Rows whose second argument is of integers.
-INDEXED = ("take", "take_adjoint", "take_along", "take_along_adjoint")
-
-
-@dataclass(frozen=True)
-class Value:
-    """A node of the tape: the term that it is, broadcast to a shape; integers are no terms but views."""
-
-    term: int
-    view: View | None
-    shape: Shape
-    dtype: np.dtype[Any]
-
-
-@dataclass(frozen=True)
-class Row:
-    """A structured op that is computed by a step of its own."""
-
-    name: str
-    operands: tuple[Value, ...]
-    params: tuple[tuple[str, Any], ...]
-    shape: Shape
-    dtype: np.dtype[Any]
-    position: Position | None
-
-
-@dataclass(frozen=True)
-class Reduction:
-    """A term summed up, or its largest or smallest, along some axes of its shape, which stay with length 1."""
-
-    kind: str
-    term: int
-    axes: tuple[int, ...]
-    shape: Shape
-    position: Position | None
 
 
 class Reading:
@@ -121,7 +81,7 @@ class Reading:
         """The shape over which a term varies."""
         while len(self.shapes) < len(self.terms):
             kind, arguments, _, _ = self.terms.describe(len(self.shapes))
-            if kind == KIND_LANES or kind == KIND_UNIFORM:
+            if kind in (KIND_LANES, KIND_UNIFORM):
                 self.shapes.append(self.views[arguments[0]].shape)
             else:
                 shape = np.broadcast_shapes(*[self.shapes[a] for a in arguments]) if arguments else ()
@@ -220,7 +180,7 @@ class Reading:
         if value.view is not None:
             return value.view
         kind, arguments, _, _ = self.terms.describe(value.term)
-        if kind == KIND_LANES or kind == KIND_UNIFORM:
+        if kind in (KIND_LANES, KIND_UNIFORM):
             return self.views[arguments[0]]
         return whole(("term", value.term), self.shape_of(value.term))
 
@@ -247,6 +207,8 @@ class Reading:
         if node.name in INDEXED and operands[1].view is None and operands[1].dtype.kind in "iu":
             indices = operands[1]
             operands[1] = self.row("to_int", (indices,), (), indices.shape, np.dtype(np.int64), node.position)
+        if node.name == "assemble":
+            operands = [Value(self.float_term(v), None, (), self.dtype) for v in operands]
         reader: Callable[..., Value | None] | None = READERS.get(node.name)
         value = reader(self, node, *operands, **params) if reader else None
         if value is not None:
@@ -260,7 +222,7 @@ class Reading:
 
     def rearrange(self, node: TapeNode, x: Value, change: Callable[[Any], Any]) -> Value | None:
         """A row that NumPy answers with a view."""
-        if x.view is None and self.shape_of(x.term) == () and math.prod(node.shape):
+        if x.view is None and self.shape_of(x.term) == () and 0 not in node.shape:
             return Value(x.term, None, node.shape, node.dtype)
         return self.viewed(x, rearranged(self.view_of(x), x.shape, change), node)
 
@@ -284,7 +246,7 @@ class Reading:
 
     def reshape_to(self, x: Value, shape: Shape) -> Value:
         """A value in another shape; its elements are moved to C order first where strides cannot say it."""
-        if x.shape == shape or (x.view is None and self.shape_of(x.term) == () and math.prod(shape)):
+        if x.shape == shape or (x.view is None and self.shape_of(x.term) == () and 0 not in shape):
             return Value(x.term, x.view, shape, x.dtype)
         view = reshaped(self.view_of(x), x.shape, shape)
         if view is None:
@@ -299,102 +261,9 @@ class Reading:
             return Value(self.term("ne", self.float_term(x), self.terms.constant(0.0)), None, node.shape, node.dtype)
         if node.dtype == self.dtype and x.dtype.kind != "f":
             return Value(self.float_term(x), None, node.shape, node.dtype)
-        if node.dtype == x.dtype:
-            return Value(x.term, x.view, node.shape, node.dtype)
-        return None
-
-    # ---- products ----
-
-    def matmul(self, node: TapeNode, a: Value, b: Value) -> Value | None:
-        """A product of matrices; those that lie badly are copied first."""
-        if a.view is not None or b.view is not None:
-            return None
-        if a.shape[-1] == 1:
-            # Nothing to sum: an elementwise product.
-            left = a if len(a.shape) > 1 else self.reshape_to(a, (1, 1))
-            right = b if len(b.shape) > 1 else self.reshape_to(b, (1, 1))
-            y = self.term("mul", left.term, right.term)
-            wide = np.broadcast_shapes(left.shape, right.shape)
-            return self.reshape_to(Value(y, None, wide, node.dtype), node.shape)
-        return self.product(a, b, node.shape, node.position)
-
-    def product(self, a: Value, b: Value, shape: Shape, position: Any) -> Value:
-        operands = []
-        for value in (a, b):
-            if not lies_well(self.view_of(value), value.shape):
-                value = self.row("copy", (value,), (), value.shape, value.dtype, position)
-            operands.append(value)
-        return self.row("product", tuple(operands), (), shape, self.dtype, position)
-
-    def einsum(self, node: TapeNode, *operands: Value, subscripts: str) -> Value | None:
-        """A sum of products, as one of matrices or as one over the elements of the largest operand."""
-        labels, output = explicit(subscripts, [len(x.shape) for x in operands])
-        if any(len(set(mine)) < len(mine) for mine in labels) or any(x.view is not None for x in operands):
-            return None
-        size: dict[str, int] = {}
-        for mine, x in zip(labels, operands, strict=True):
-            for letter, n in zip(mine, x.shape, strict=True):
-                size[letter] = max(size.get(letter, 1), n)
-        if len(operands) == 2 and 0 not in size.values():
-            a, b = (self.unit_free(x, mine, size) for x, mine in zip(operands, labels, strict=True))
-            value = self.contract(a, b, output, size, node.shape, node.position)
-            if value is not None:
-                return value
-        if math.prod(size.values()) > max(math.prod(x.shape) for x in operands):
-            return None
-        order = output + "".join(letter for letter in size if letter not in output)
-        terms = [self.spread(x, mine, order).term for x, mine in zip(operands, labels, strict=True)]
-        y = terms[0]
-        for t in terms[1:]:
-            y = self.term("mul", y, t)
-        shape = tuple(size[letter] for letter in order)
-        if 0 in shape:
-            return None
-        axes = tuple(range(len(output), len(order)))
-        t = self.reduced("sum", y, shape, axes, node.position)
-        return self.reshape_to(Value(t, None, shape[: len(output)] + (1,) * len(axes), node.dtype), node.shape)
-
-    def spread(self, x: Value, labels: str, order: str) -> Value:
-        """An operand with its axes in this order, and axes of length 1 for labels that it lacks."""
-        axes = [labels.index(letter) for letter in order if letter in labels]
-        moved = self.moved(x, axes)
-        lengths = iter(moved.shape)
-        return self.reshape_to(moved, tuple(next(lengths) if letter in labels else 1 for letter in order))
-
-    def unit_free(self, x: Value, labels: str, size: dict[str, int]) -> tuple[Value, str]:
-        """An operand without the axes along which it is broadcast or of length 1."""
-        kept = "".join(letter for letter, n in zip(labels, x.shape, strict=True) if n != 1)
-        return self.reshape_to(x, tuple(size[letter] for letter in kept)), kept
-
-    def contract(
-        self, a: tuple[Value, str], b: tuple[Value, str], output: str, size: dict[str, int], shape: Shape, position: Any
-    ) -> Value | None:
-        """Two operands as matrices, if something is summed, and each has an axis of its own."""
-        (x, of_x), (y, of_y) = a, b
-        shared = [letter for letter in of_x if letter in of_y]
-        stack = [letter for letter in shared if letter in output]
-        summed = [letter for letter in shared if letter not in output]
-        left = [letter for letter in of_x if letter not in of_y]
-        right = [letter for letter in of_y if letter not in of_x]
-        if not summed or not left or not right or any(letter not in output for letter in left + right):
-            return None
-        n = [math.prod(size[letter] for letter in group) for group in (left, summed, right)]
-        lengths = tuple(size[letter] for letter in stack)
-        matrix = self.reshape_to(self.moved(x, [of_x.index(k) for k in stack + left + summed]), (*lengths, n[0], n[1]))
-        other = self.reshape_to(self.moved(y, [of_y.index(k) for k in stack + summed + right]), (*lengths, n[1], n[2]))
-        z = self.product(matrix, other, (*lengths, n[0], n[2]), position)
-        made = stack + left + right
-        z = self.reshape_to(z, tuple(size[letter] for letter in made))
-        z = self.moved(z, [made.index(letter) for letter in output if letter in made])
-        return self.reshape_to(z, shape)
-
-    def moved(self, x: Value, axes: list[int]) -> Value:
-        """A value with its axes in another order."""
-        shape = tuple(x.shape[k] for k in axes)
-        if axes == list(range(len(axes))) or self.shape_of(x.term) == ():
-            return Value(x.term, None, shape, x.dtype)
-        view = rearranged(self.view_of(x), x.shape, lambda array: array.transpose(axes))
-        return Value(self.leaf(view), None, shape, x.dtype)
+        # A program computes in one type, except for what is rounded on purpose.
+        one_type = node.dtype.kind == x.dtype.kind == "f" and (node.dtype == self.dtype or self.dtype == np.float32)
+        return Value(x.term, x.view, node.shape, node.dtype) if one_type or node.dtype == x.dtype else None
 
     # ---- reductions ----
 
@@ -404,7 +273,7 @@ class Reading:
         # Along an axis where nothing changes, a sum is a product, and the largest is any.
         times = math.prod(shape[k] for k in axes if varies_over[k] == 1)
         real = tuple(k for k in axes if varies_over[k] != 1)
-        as_product = self.sum_of_products(t, varies_over, real, position) if kind == "sum" else None
+        as_product = sum_of_products(self, t, varies_over, real, position) if kind == "sum" else None
         if as_product is not None:
             t = as_product
         elif real:
@@ -420,33 +289,13 @@ class Reading:
             t = self.term("mul", t, self.terms.constant(float(times)))
         return t
 
-    def sum_of_products(self, t: int, shape: Shape, axes: tuple[int, ...], position: Any) -> int | None:
-        """The sum of an elementwise product as one of matrices, where that saves the array of products."""
-        kind, arguments, _, _ = self.terms.describe(t)
-        if kind == CODE["neg"]:
-            y = self.sum_of_products(arguments[0], shape, axes, position)
-            return None if y is None else self.term("neg", y)
-        if kind != CODE["mul"]:
-            return None
-        letters = string.ascii_letters[: len(shape)]
-        size = dict(zip(letters, shape, strict=True))
-        operands = []
-        for a in arguments:
-            mine = self.shape_of(a)
-            value = Value(a, None, mine, self.dtype)
-            operands.append(self.unit_free(value, letters[len(shape) - len(mine) :], size))
-        output = "".join(letter for k, letter in enumerate(letters) if k not in axes)
-        kept = tuple(1 if k in axes else n for k, n in enumerate(shape))
-        made = self.contract(*operands, output, size, tuple(size[k] for k in output), position)
-        return None if made is None else self.reshape_to(made, kept).term
-
     def without_axes(self, t: int, shape: Shape, axes: tuple[int, ...], node: TapeNode) -> Value:
         """Drop axes of length 1 of a term, if the row does."""
         kept = tuple(1 if k in axes else n for k, n in enumerate(shape))
         return self.reshape_to(Value(t, None, kept, node.dtype), node.shape)
 
     def reduce(self, node: TapeNode, x: Value, axis: Any, keepdims: Any) -> Value | None:
-        if x.view is not None or x.dtype.kind != "f" or math.prod(x.shape) == 0:
+        if x.view is not None or x.dtype.kind != "f" or 0 in x.shape:
             return None
         axes = all_axes(axis, len(x.shape))
         t = self.reduced(node.name, x.term, x.shape, axes, node.position)
@@ -454,7 +303,7 @@ class Reading:
 
     def logsumexp(self, node: TapeNode, x: Value, axis: Any, keepdims: Any) -> Value | None:
         """The largest, taken out before the sum if it is finite (Blanchard, Higham & Higham, IMA JNA 41, 2021)."""
-        if x.view is not None or x.dtype.kind != "f" or math.prod(x.shape) == 0:
+        if x.view is not None or x.dtype.kind != "f" or 0 in x.shape:
             return None
         axes = all_axes(axis, len(x.shape))
         most = self.reduced("max", x.term, x.shape, axes, node.position)
@@ -481,8 +330,8 @@ READERS: dict[str, Callable[..., Value | None]] = {
     "transpose": Reading.transpose,
     "broadcast_to": Reading.broadcast,
     "getitem": Reading.take_key,
-    "matmul": Reading.matmul,
-    "einsum": Reading.einsum,
+    "matmul": matmul,
+    "einsum": einsum,
     "cast": Reading.cast,
     "sum": Reading.reduce,
     "max": Reading.reduce,

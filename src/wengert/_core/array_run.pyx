@@ -55,7 +55,7 @@ cdef enum:
 cdef dict STEP_KINDS = {"numbers": NUMBERS, "group": GROUP, "copy": COPY, "python": PYTHON,
                         "product": PRODUCT, "kernel": KERNEL}
 # Lane-instructions until a thread looks for Ctrl-C: about 10 ms.
-cdef double BREATH = 1e8
+cdef double BREATH = 5e7
 
 
 @cython.final
@@ -76,6 +76,8 @@ cdef int take_array(strided_t* a, dict parts) except -1:
     a.buffer, a.offset = parts["place"]
     a.type = ord(parts["type"])
     a.n_axes = len(parts["shape"])
+    if a.n_axes > MOST_AXES:
+        raise ShapeError(f"arrays of a program have at most {MOST_AXES} axes, got shape {parts['shape']}")
     for k in range(a.n_axes):
         a.shape[k], a.strides[k] = parts["shape"][k], parts["strides"][k]
     a.mode, a.place = parts.get("mode", 0), parts.get("slot", 0)
@@ -244,8 +246,10 @@ cdef class Runner:
         cdef ArrayWorkspace w
         cdef char* at
         cdef Py_ssize_t k
-        if self.free:
+        try:
             return self.free.pop()
+        except IndexError:
+            pass  # all of them are in use
         w = ArrayWorkspace()
         w.slots, w.memory = Workspace(), Workspace()
         w.slots.provide(self.slot_bytes + 64)
@@ -413,7 +417,7 @@ cdef class Runner:
     cdef int run_group(self, const step_t* step, ArrayWorkspace w) noexcept nogil:
         cdef const strided_t* arrays = &self.arrays[step.first_array]
         cdef const strided_t* a
-        cdef const Py_ssize_t* shape = arrays[0].shape
+        cdef const Py_ssize_t* shape = &arrays[0].shape[0]
         cdef int n = step.n_read + step.n_written, k, n_outer = step.n_outer
         cdef stream_t* streams = <stream_t*>w.streams
         cdef int* slots = <int*>(streams + n)
@@ -563,8 +567,8 @@ cdef class Runner:
         position = self.parts["steps"][k]["position"]
         if w.error is None:
             w.error = error
-            if position is not None and isinstance(error, np.linalg.LinAlgError):
-                w.error = np.linalg.LinAlgError(f"{error}, in {position[2]}, line {position[1]} of {position[0]}")
+            if position is not None and isinstance(error, (np.linalg.LinAlgError, IndexError)):
+                w.error = type(error)(f"{error}, in {position[2]}, line {position[1]} of {position[0]}")
         return 0
 
     cdef int run_python(self, const step_t* step, ArrayWorkspace w) except -1:
