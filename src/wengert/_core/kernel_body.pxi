@@ -1,7 +1,8 @@
 # What does one SIMD build of the kernels offer to the rest of the package?
 #
-# `table` is a capsule with the address of `eager`, the kernel of each op by its code, and `vm` one with the address of
-# the virtual machine, `structured` one with that of the kernels of structured ops; `evaluate` runs an eager kernel over arrays, for tests and measurements.
+# `table` is a capsule with the address of `eager`, the kernel of each op by its code; `vm` and `structured` are those
+# of the virtual machine and of the kernels of structured ops. `evaluate` runs an eager kernel over arrays, for tests
+# and measurements.
 
 include "kernels.pxi"
 

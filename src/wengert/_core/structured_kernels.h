@@ -37,8 +37,8 @@ static inline array_t with_axis(array_t x, int axis) {
 
 /* ---- reductions ---- */
 
-/* x reduced to out: by rows along a kept axis if that takes the smallest steps, else along a reduced one.  That axis has
- * `n` elements with `step` and `out_step`; `kept`, `out` and `reduced` are the other axes. */
+/* x reduced to out: by rows along a kept axis if that takes the smallest steps, else along a reduced one.  That axis
+ * has `n` elements with `step` and `out_step`; `kept`, `out` and `reduced` are the other axes. */
 typedef struct {
     array_t kept, out, reduced;
     ptrdiff_t n_kept, n_reduced, n, step, out_step;

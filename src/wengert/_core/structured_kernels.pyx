@@ -1,6 +1,7 @@
 """Which kernels compute structured ops without Python, and what do they need to know?
 
-The kernels are C, in structured_kernels.h, compiled for each instruction set. Here a row's parameters become the integers that its kernel reads.
+The kernels are C, in structured_kernels.h, compiled for each instruction set. Here a row's parameters become the
+integers that its kernel reads.
 """
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
@@ -16,7 +17,6 @@ import math
 import numpy as np
 
 from wengert._core import builds
-from wengert._core.blas_choice import load_lapack
 from wengert.index_keys import thaw
 
 cnp.import_array()
@@ -28,7 +28,7 @@ cdef extern from "structured.h" nogil:
         OUT_OF_RANGE
         N_ROUTINES
         SMALL_PRODUCT
-        SMALL_ROW
+        SMALL_DEPTH
         PANEL
 
     ctypedef struct named_kernel_t:
@@ -53,7 +53,9 @@ cdef int fetch_lapack() except -1:
     global has_lapack
     cdef void** routines
     if not has_lapack:
-        routines = <void**>PyCapsule_GetPointer(load_lapack().table, "wengert.lapack")
+        from wengert._core import lapack
+
+        routines = <void**>PyCapsule_GetPointer(lapack.table, "wengert.lapack")
         memcpy(structured.double_lapack, routines, N_ROUTINES * sizeof(void*))
         memcpy(structured.float_lapack, routines + N_ROUTINES, N_ROUTINES * sizeof(void*))
         has_lapack = True
@@ -88,7 +90,7 @@ cdef Py_ssize_t scratch_size(str name, bint single, list shapes) except -1:
         return 32 * max(shapes[0], default=0)
     if name == "matmul":
         (m, n, columns) = product_lengths(shapes)
-        return 0 if m * n * columns <= SMALL_PRODUCT and columns <= SMALL_ROW else 3 * PANEL * PANEL * element
+        return 0 if m * n * columns <= SMALL_PRODUCT and n <= SMALL_DEPTH else 3 * PANEL * PANEL * element
     if name not in LINEAR:
         return 0
     n = shapes[0][len(shapes[0]) - 1]

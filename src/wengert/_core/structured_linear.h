@@ -2,8 +2,9 @@
  *
  * Included by structured_kernels.h for each T; NAME(x) is the name of x for that type.
  *
- * BLAS and LAPACK have matrices by columns.  A row-major matrix is its own transpose there, which costs nothing where an
- * argument says so.  What is factorised is copied by columns on the way, so that rows are chosen as NumPy chooses them. */
+ * BLAS and LAPACK have matrices by columns.  A row-major matrix is its own transpose there, which costs nothing where
+ * an argument says so.  What is factorised is copied by columns on the way, so that rows are chosen as NumPy chooses
+ * them. */
 
 typedef struct {
     void (*gemm)(char *ta, char *tb, int *m, int *n, int *k, T *alpha, T *a, int *lda, T *b, int *ldb, T *beta, T *c,
@@ -62,32 +63,41 @@ static inline NAME(matrix_t) NAME(by_columns)(T *at, ptrdiff_t rows, ptrdiff_t c
 
 /* ---- products ---- */
 
-/* Sums over the inner axis in order; row by row, or for a vector in four sums that are added in pairs. */
-static void NAME(small_product)(NAME(matrix_t) a, NAME(matrix_t) b, NAME(matrix_t) c) {
-    const ptrdiff_t n = c.columns, depth = a.columns;
-    T row[SMALL_ROW];
-    if (n == 1) {
-        for (ptrdiff_t i = 0; i < c.rows; i++) {
-            const T *x = a.at + i * a.down, *y = b.at;
-            T s[4] = {0, 0, 0, 0};
-            ptrdiff_t k = 0;
-            for (; k + 4 <= depth; k += 4)
-                for (int j = 0; j < 4; j++) s[j] += x[(k + j) * a.right] * y[(k + j) * b.down];
-            for (; k < depth; k++) s[0] += x[k * a.right] * y[k * b.down];
-            c.at[i * c.down] = (s[0] + s[1]) + (s[2] + s[3]);
-        }
-        return;
-    }
+/* Sums over the inner axis: for a vector four sums that are added in pairs, else one, in order. */
+static void NAME(small_vector_product)(NAME(matrix_t) a, NAME(matrix_t) b, NAME(matrix_t) c) {
     for (ptrdiff_t i = 0; i < c.rows; i++) {
-        for (ptrdiff_t j = 0; j < n; j++) row[j] = 0;
+        const T *x = a.at + i * a.down, *y = b.at;
+        T s[4] = {0, 0, 0, 0};
+        ptrdiff_t k = 0;
+        for (; k + 4 <= a.columns; k += 4)
+            for (int j = 0; j < 4; j++) s[j] += x[(k + j) * a.right] * y[(k + j) * b.down];
+        for (; k < a.columns; k++) s[0] += x[k * a.right] * y[k * b.down];
+        c.at[i * c.down] = (s[0] + s[1]) + (s[2] + s[3]);
+    }
+}
+
+/* Up to eight columns of b at a time, packed, so that the inner loops have a fixed length: they stay in registers. */
+static void NAME(small_product)(NAME(matrix_t) a, NAME(matrix_t) b, NAME(matrix_t) c) {
+    T packed[SMALL_DEPTH][8], s[2][8];
+    const ptrdiff_t depth = a.columns;
+    for (ptrdiff_t first = 0; first < c.columns; first += 8) {
+        const ptrdiff_t n = c.columns - first < 8 ? c.columns - first : 8;
         for (ptrdiff_t k = 0; k < depth; k++) {
-            const T factor = a.at[i * a.down + k * a.right], *x = b.at + k * b.down;
-            if (b.right == 1)
-                for (ptrdiff_t j = 0; j < n; j++) row[j] += factor * x[j];
-            else
-                for (ptrdiff_t j = 0; j < n; j++) row[j] += factor * x[j * b.right];
+            for (ptrdiff_t j = 0; j < 8; j++) packed[k][j] = 0;
+            for (ptrdiff_t j = 0; j < n; j++) packed[k][j] = b.at[k * b.down + (first + j) * b.right];
         }
-        for (ptrdiff_t j = 0; j < n; j++) c.at[i * c.down + j * c.right] = row[j];
+        for (ptrdiff_t i = 0; i < c.rows; i += 2) {
+            const ptrdiff_t rows = c.rows - i < 2 ? 1 : 2;
+            const T *x = a.at + i * a.down, *y = x + (rows - 1) * a.down;
+            for (int j = 0; j < 8; j++) s[0][j] = s[1][j] = 0;
+            for (ptrdiff_t k = 0; k < depth; k++) {
+                const T p = x[k * a.right], q = y[k * a.right];
+                for (int j = 0; j < 8; j++) s[0][j] += p * packed[k][j];
+                for (int j = 0; j < 8; j++) s[1][j] += q * packed[k][j];
+            }
+            for (ptrdiff_t row = 0; row < rows; row++)
+                for (ptrdiff_t j = 0; j < n; j++) c.at[(i + row) * c.down + (first + j) * c.right] = s[row][j];
+        }
     }
 }
 
@@ -124,8 +134,11 @@ static void NAME(paneled_product)(NAME(matrix_t) a, NAME(matrix_t) b, NAME(matri
 static void NAME(product)(NAME(matrix_t) a, NAME(matrix_t) b, NAME(matrix_t) c, T *scratch) {
     int lda = 1, ldb = 1, ldc = 1;
     if (!c.rows || !c.columns) return;
-    if (c.rows * c.columns * a.columns <= SMALL_PRODUCT && c.columns <= SMALL_ROW) {
-        NAME(small_product)(a, b, c);
+    if (c.rows * c.columns * a.columns <= SMALL_PRODUCT && a.columns <= SMALL_DEPTH) {
+        if (c.columns == 1)
+            NAME(small_vector_product)(a, b, c);
+        else
+            NAME(small_product)(a, b, c);
         return;
     }
     if (!a.columns) {
@@ -210,12 +223,11 @@ static int NAME(solve)(array_t *arrays, int n_arrays, const int64_t *params, cha
 
 /* As solve: the right-hand side is the identity. */
 static int NAME(inv)(array_t *arrays, int n_arrays, const int64_t *params, char *scratch) {
-    T diagonal[1] = {1};
     array_t one = arrays[0], all[3];
     const int i = one.ndim - 2;
     const ptrdiff_t n = one.shape[i];
     T *identity = (T *)scratch;
-    (void)n_arrays, (void)diagonal;
+    (void)n_arrays;
     for (ptrdiff_t k = 0; k < n * n; k++) identity[k] = k % (n + 1) == 0;
     array_t side = {scratch, 2, {n, n}, {n * (ptrdiff_t)sizeof(T), sizeof(T)}};
     all[0] = arrays[0], all[1] = side, all[2] = arrays[1];

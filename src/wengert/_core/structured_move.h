@@ -130,7 +130,8 @@ static int NAME(walk_slices)(const array_t *whole, const array_t *indices, const
     const int d = indices->ndim, after = whole->ndim - axis - 1;
     array_t outer = outer_axes(*whole, after + 1), outer_slices = outer_axes(*slices, d + after);
     array_t middle = axes_between(slices, axis, axis + d);
-    array_t inner = axes_between(whole, axis + 1, whole->ndim), inner_slices = axes_between(slices, axis + d, slices->ndim);
+    array_t inner = axes_between(whole, axis + 1, whole->ndim);
+    array_t inner_slices = axes_between(slices, axis + d, slices->ndim);
     if (!size_of(slices)) return 0;
     const array_t *outers[] = {&outer, &outer_slices}, *middles[] = {indices, &middle};
     const array_t *inners[] = {&inner, &inner_slices};

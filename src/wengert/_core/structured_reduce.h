@@ -1,7 +1,7 @@
 /* How are numbers of type T reduced, accumulated and sorted along axes?
  *
- * Included by structured_kernels.h for each T; NAME(x) is the name of x for that type.  What is summed is summed as NumPy
- * does it: pairwise along the axis with the smallest steps, in order along the others. */
+ * Included by structured_kernels.h for each T; NAME(x) is the name of x for that type.  What is summed is summed as
+ * NumPy does it: pairwise along the axis with the smallest steps, in order along the others. */
 
 /* Blocks of 128, eight sums in each, halves added to each other. */
 static T NAME(sum_run)(const char *x, ptrdiff_t stride, ptrdiff_t n) {
@@ -158,7 +158,8 @@ static int64_t NAME(find)(const char *x, ptrdiff_t stride, T extreme) {
     return k;
 }
 
-/* params: the axis, or -1 for all elements in row-major order.  The first extreme one or NaN wins; the result is int64. */
+/* params: the axis, or -1 for all elements in row-major order.  The first extreme one or NaN wins; the result is
+ * int64. */
 #define ARG_EXTREME(name, RUN, BEATS) \
     static int NAME(name)(array_t *arrays, int n_arrays, const int64_t *params, char *scratch) { \
         const int axis = (int)params[0]; \
