@@ -25,10 +25,9 @@ def is_bare(formula: Slope) -> bool:
     """Does the formula use none of its arguments?"""
     arity = formula.__code__.co_argcount
     try:
-        formula(*[None] * arity)
+        return formula(*[None] * arity) is not None
     except (TypeError, NameError):
         return False
-    return True
 
 
 SLOPES: dict[str, list[Slope]] = {
