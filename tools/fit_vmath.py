@@ -122,7 +122,13 @@ def cotangent_tail(z: Any) -> Any:
 
 NEAR, FAR, HALF = (-0.27273, 0.26316), (0, mp.mpf(1) / 9), (0, 0.25)
 GAMMA_FITS: list[Fit] = [
-    Fit("GAMMALN_NEAR", log_gamma_near, NEAR, 20, "log(gamma(y)) / (y - 1) / (y - 2) - 0.4375, w = (y - 1.75)/(y + 1.75)"),
+    Fit(
+        "GAMMALN_NEAR",
+        log_gamma_near,
+        NEAR,
+        20,
+        "log(gamma(y))/(y - 1)/(y - 2) - 0.4375 in w = (y - 1.75)/(y + 1.75)",
+    ),
     Fit("GAMMALN_FAR", log_gamma_far, FAR, 11, "x * (log(gamma(x)) - Stirling's formula), z = 1/x^2"),
     Fit("DIGAMMA_NEAR", digamma_near, (-0.27273, 0.17648), 20, "digamma(y) / (y - its zero) - 0.859375 in w"),
     Fit("DIGAMMA_FAR", digamma_far, (0, 0.16), 15, "(log(x) - 1/(2x) - digamma(x)) / z, z = 1/x^2"),

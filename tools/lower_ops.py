@@ -106,9 +106,11 @@ def is_cheap(value: ast.Lambda) -> bool:
 def is_narrow(value: ast.Lambda) -> bool:
     """Is it the same whether computed in floats, or in doubles and then rounded?
 
-    So it is with one rounding of + - * / or sqrt: a double has more than twice the digits of a float, and two more
-    (Figueroa, "When is double rounding innocuous?", ACM SIGNUM Newsletter 30, 1995).
+    So it is with one rounding of + - * / or sqrt of floats: a double has more than twice the digits of a float, and two
+    more (Figueroa, "When is double rounding innocuous?", ACM SIGNUM Newsletter 30, 1995).
     """
+    if any(isinstance(node, ast.Name) and node.id.isupper() for node in ast.walk(value)):
+        return False  # the constants of the table have more digits than a float
     roundings = [node for node in ast.walk(value) if isinstance(node, ast.BinOp) and isinstance(node.op, ROUNDING)]
     return is_cheap(value) and len(roundings) + called(value).count("vsqrt") <= 1
 

@@ -155,9 +155,9 @@ static inline float single_heaviside(float x, float h) {
     return ((x > 0.0f) ? 1.0f : ((x < 0.0f) ? 0.0f : ((x == 0.0f) ? h : x)));
 }
 static inline double value_deg2rad(double x) { return (0.017453292519943295 * x); }
-static inline float single_deg2rad(float x) { return (0.017453292519943295f * x); }
+static inline float single_deg2rad(float x) { return (float)value_deg2rad(x); }
 static inline double value_rad2deg(double x) { return (57.29577951308232 * x); }
-static inline float single_rad2deg(float x) { return (57.29577951308232f * x); }
+static inline float single_rad2deg(float x) { return (float)value_rad2deg(x); }
 static inline double value_where(double condition, double a, double b) { return ((condition != 0.0) ? a : b); }
 static inline float single_where(float condition, float a, float b) { return ((condition != 0.0f) ? a : b); }
 static inline double value_stop_gradient(double x) { return x; }

@@ -80,7 +80,7 @@ static const double CBRT_START[6] = {
     0x1.6641e0f46f289p+0, -0x1.1b95f66489b81p-1, 0x1.6f05deaa8a28bp-3, -0x1.08e53b78c22d6p-5, 0x1.84e675bea17d4p-9,
     -0x1.c49487b5b6961p-14};
 
-/* log(gamma(y)) / (y - 1) / (y - 2) - 0.4375, w = (y - 1.75)/(y + 1.75); fit error 3.3e-19 */
+/* log(gamma(y))/(y - 1)/(y - 2) - 0.4375 in w = (y - 1.75)/(y + 1.75); fit error 3.3e-19 */
 static const double GAMMALN_NEAR[20] = {
     0x1.9e2a3c139bd08p-7, -0x1.ac38d56a6a1e0p-2, 0x1.047c26c1d18edp-3, -0x1.27ad0d4072e92p-3, 0x1.589852ea586b1p-4,
     -0x1.7088ef25f4283p-4, 0x1.02840a7c0f62cp-4, -0x1.0d7dae0f70c8ap-4, 0x1.9d5b750e14a4fp-5, -0x1.a98e0100094d8p-5,
