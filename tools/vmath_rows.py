@@ -62,6 +62,26 @@ def logaddexp(a: Any, b: Any) -> Any:
         return max(a, b) + mp.log1p(mp.exp(min(a, b) - max(a, b)))
 
 
+def erfcx(x: Any) -> Any:
+    return mp.exp(x * x) * mp.erfc(x) if x < 1000 else mp.hyperu(0.5, 0.5, x * x) / mp.sqrt(mp.pi)
+
+
+def log_ndtr(x: Any) -> Any:
+    return mp.log1p(-mp.ncdf(-x)) if x > -1 else mp.log(erfcx(-x / mp.sqrt(2)) / 2) - x * x / 2
+
+
+def logit(x: Any) -> Any:
+    return mp.log(x / (1 - x))
+
+
+def gammaln(x: Any) -> Any:
+    return mp.log(abs(mp.gamma(x))) if x < 3 else mp.loggamma(x)
+
+
+def polygamma(n: Any, x: Any) -> Any:
+    return mp.psi(int(n), x)
+
+
 # ---- special values ----
 
 # C23 Annex F.10.4.4, as (x, y) and pow(x, y), for a sample of its y.
@@ -350,6 +370,58 @@ ROWS = (
             *((pair, INF) for pair in ((INF, NAN), (NAN, -INF), (-INF, 1.0), (MOST, MOST))),
             *((pair, NAN) for pair in ((NAN, 0.0), (1.0, NAN))),
             *(((-0.0, x), abs(x)) for x in (0.0, -0.0, LEAST, -MOST)),
+        ),
+    ),
+    Row(
+        "erfcx",
+        erfcx,
+        (even(-6, 6), even(-27, -6), even(6, 60), magnitudes(LEAST, 1), magnitudes(1, MOST, (1,)), near(28, -26.6287)),
+        ((0.0, 1.0), (-0.0, 1.0), (INF, 0.0), (-INF, INF), (-27.0, INF), (-MOST, INF), (NAN, NAN)),
+    ),
+    Row(
+        "ndtr",
+        mp.ncdf,
+        (even(-1, 1), even(-9, 9), even(-39, -9), magnitudes(LEAST, 30), near(-1, 1, -37.5, -38.4)),
+        ((0.0, 0.5), (-0.0, 0.5), (INF, 1.0), (-INF, 0.0), (MOST, 1.0), (-MOST, 0.0), (NAN, NAN)),
+    ),
+    Row(
+        "log_ndtr",
+        log_ndtr,
+        (even(-2, 2), even(-60, 39), magnitudes(LEAST, 1), magnitudes(1, 2.0**511, (-1,)), near(0, 37.5, 38.4, -39.6)),
+        ((INF, -0.0), (-INF, -INF), (MOST, -0.0), (-MOST, -INF), (NAN, NAN)),
+    ),
+    Row(
+        "logit",
+        logit,
+        (even(0, 1), magnitudes(LEAST, 0.5, (1,)), around(1, 2**-53, 0.5, (-1,)), around(0.5, 2**-54, 0.25), near(0.5)),
+        ((0.0, -INF), (-0.0, -INF), (1.0, INF), (0.5, 0.0), (1.5, NAN), (-0.5, NAN), (INF, NAN), (NAN, NAN)),
+    ),
+    Row(
+        "gammaln",
+        gammaln,
+        (even(0, 4), even(4, 200), magnitudes(LEAST, 1, (1,)), magnitudes(1, 2.5e305, (1,)), near(1, 2, 3)),
+        (
+            *((float(-k), INF) for k in range(200)),
+            *((x, INF) for x in (-0.0, INF, -INF, MOST, -MOST)),
+            *((1.0, 0.0), (2.0, 0.0), (NAN, NAN)),
+        ),
+    ),
+    Row(
+        "digamma",
+        mp.digamma,
+        (even(0, 4), even(4, 200), magnitudes(LEAST, 1, (1,)), magnitudes(1, MOST, (1,)), near(1, 1.4616321449683623, 3)),
+        (
+            *((float(-k), NAN) for k in range(1, 200)),
+            *((0.0, -INF), (-0.0, INF), (INF, INF), (-INF, NAN), (-MOST, NAN), (NAN, NAN)),
+        ),
+    ),
+    Row(
+        "trigamma",
+        partial(mp.psi, 1),
+        (even(0, 4), even(4, 200), even(-8, 0), magnitudes(LEAST, 1), magnitudes(1, MOST, (1,)), near(1, 3, -3)),
+        (
+            *((float(-k), INF) for k in range(200)),
+            *((-0.0, INF), (INF, 0.0), (-INF, NAN), (-MOST, INF), (NAN, NAN)),
         ),
     ),
 )

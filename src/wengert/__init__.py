@@ -10,7 +10,7 @@
 6.0
 """
 
-from wengert import nn, ops, optim
+from wengert import nn, numpy_functions, ops, optim  # noqa: F401  (the second tells arrays of vars what NumPy's functions do)
 from wengert._core import functions
 from wengert._core.current import current_graph
 from wengert._core.functions import *  # noqa: F403  (the functions of the op table, one per row)

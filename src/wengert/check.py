@@ -14,7 +14,7 @@ import numpy as np
 
 from wengert.derivatives import jacobian
 from wengert.errors import WengertError
-from wengert.nests import flatten
+from wengert.nests import flatten_numbers
 from wengert.transforms import ArgNums, checked, chosen, replaced
 
 COMPLEX_STEP = 1e-30  # its square is lost in any rounding, and products of several steps do not underflow
@@ -56,10 +56,10 @@ def check_grad(f: Callable[..., Any], *args: Any, argnums: ArgNums | None = None
     True
     """
     positions = tuple(range(len(args))) if argnums is None else checked(argnums)
-    point, rebuild = flatten(chosen(args, positions))
+    point, rebuild = flatten_numbers(chosen(args, positions))
 
     def on_flat(numbers: list[Any]) -> list[Any]:
-        return flatten(f(*replaced(args, positions, rebuild(numbers))))[0]
+        return flatten_numbers(f(*replaced(args, positions, rebuild(numbers))))[0]
 
     ours = np.array(jacobian(on_flat)(point), dtype=float).reshape(-1, len(point))
     expected, allowed = np.empty_like(ours), np.empty_like(ours)

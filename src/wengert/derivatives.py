@@ -10,10 +10,14 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from wengert._core.inputs import close_inputs, open_inputs, pull, push, settled
+import numpy as np
+
+from wengert import structured
+from wengert._core.arrays import VarArray, elements_of, values_of
+from wengert._core.inputs import close_inputs, for_function, open_inputs, pull, push, settled
 from wengert._core.var import Var
 from wengert.errors import TracingError
-from wengert.nests import flatten, flatten_like, matrix
+from wengert.nests import flatten, flatten_like, shape_of, size_of, stacked
 from wengert.transforms import ArgNums, checked, chosen, grad, number, replaced
 
 Mode = Literal["forward", "reverse"] | None
@@ -57,7 +61,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     inputs = open_inputs(leaves)
     outputs: list[Any] = []
     try:
-        outputs, rebuild_outputs = flatten(f(*rebuild(inputs)))
+        outputs, rebuild_outputs = flatten(f(*rebuild(for_function(inputs))))
         outputs = checked_outputs(outputs)
         return rebuild_outputs(settled(outputs, inputs)), rebuild_outputs(push(inputs, outputs, given))
     finally:
@@ -102,7 +106,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     leaves, rebuild = flatten(primals)
     inputs = open_inputs(leaves)
     try:
-        outputs, rebuild_outputs = flatten(f(*rebuild(inputs)))
+        outputs, rebuild_outputs = flatten(f(*rebuild(for_function(inputs))))
         outputs = checked_outputs(outputs)
         kept = list(inputs)
         value = rebuild_outputs(settled(outputs, inputs))
@@ -159,11 +163,11 @@ def jacobian(f: Callable[..., Any], argnums: ArgNums = 0, mode: Mode = None) -> 
         inputs = open_inputs(leaves)
         outputs: list[Any] = []
         try:
-            outputs, rebuild_outputs = flatten(f(*replaced(args, positions, rebuild(inputs)), **kwargs))
+            outputs, rebuild_outputs = flatten(f(*replaced(args, positions, rebuild(for_function(inputs))), **kwargs))
             outputs = checked_outputs(outputs)
-            forward = len(inputs) < len(outputs) if mode is None else mode == "forward"
-            rows = rows_forward(inputs, outputs) if forward else rows_reverse(inputs, outputs)
-            return matrix(rows, rebuild_outputs, rebuild, len(inputs))
+            forward = total_size(leaves) < total_size(outputs) if mode is None else mode == "forward"
+            blocks = by_columns(inputs, outputs, leaves) if forward else by_rows(inputs, outputs, leaves)
+            return rebuild_outputs([rebuild(row) for row in blocks])
         finally:
             outputs = []  # or their nodes would outlive the call
             close_inputs(inputs)
@@ -252,16 +256,82 @@ def arguments(given: Any, name: str) -> tuple[Any, ...]:
 
 
 def checked_outputs(outputs: list[Any]) -> list[Any]:
-    """The outputs, which must be vars and real numbers."""
-    return [output if type(output) is Var else number(output) for output in outputs]
+    """The outputs, which must be vars, real numbers and arrays of them."""
+    return [output if isinstance(output, Var | VarArray) else constant_output(output) for output in outputs]
 
 
-def rows_reverse(inputs: list[Var], outputs: list[Any]) -> list[list[Any]]:
-    """The gradient of each output."""
-    return [pull(inputs, [output], [1.0]) for output in outputs]
+def constant_output(output: Any) -> Any:
+    """An output that does not depend on the inputs."""
+    return values_of(output) if isinstance(output, np.ndarray) else number(output)
 
 
-def rows_forward(inputs: list[Var], outputs: list[Any]) -> list[list[Any]]:
-    """The same, found input by input."""
-    columns = [push(inputs, outputs, [float(k == one) for k in range(len(inputs))]) for one in range(len(inputs))]
-    return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in outputs]
+def total_size(leaves: list[Any]) -> int:
+    """How many numbers are in these leaves?"""
+    return sum(size_of(shape_of(leaf)) for leaf in leaves)
+
+
+Blocks = list[list[Any]]
+"""Of each output and each input the derivative, an array whose first axes are those of the output."""
+
+
+def by_rows(inputs: list[Any], outputs: list[Any], leaves: list[Any]) -> Blocks:
+    """The gradient of each number that comes out."""
+    blocks = []
+    for output in outputs:
+        shape = shape_of(output)
+        rows = [pull(inputs, [part], [weight]) for part, weight in parts_of(output)]
+        blocks.append([join([row[k] for row in rows], shape, shape_of(leaf)) for k, leaf in enumerate(leaves)])
+    return blocks
+
+
+def by_columns(inputs: list[Any], outputs: list[Any], leaves: list[Any]) -> Blocks:
+    """The same, found number by number that goes in."""
+    of_inputs = []
+    for k, leaf in enumerate(leaves):
+        shape = shape_of(leaf)
+        columns = []
+        for direction in [1.0] if shape is None else directions(shape):
+            tangents = [zeros_like(other) if j != k else direction for j, other in enumerate(leaves)]
+            columns.append(push(inputs, outputs, tangents))
+        of_inputs.append(
+            [
+                last_axes_first(join([column[i] for column in columns], shape, shape_of(output)), shape, output)
+                for i, output in enumerate(outputs)
+            ]
+        )
+    return [list(row) for row in zip(*of_inputs, strict=True)]
+
+
+def join(parts: list[Any], shape: tuple[int, ...] | None, part_shape: tuple[int, ...] | None) -> Any:
+    """Derivatives of all elements of an array as one array; that of a number itself."""
+    return parts[0] if shape is None else stacked(parts, shape, part_shape or ())
+
+
+def last_axes_first(block: Any, shape: tuple[int, ...] | None, output: Any) -> Any:
+    """Move the axes of the input, which are in front, behind those of the output."""
+    n_front, n_behind = len(shape or ()), len(shape_of(output) or ())
+    if not n_front or not n_behind:
+        return block
+    axes = (*range(n_front, n_front + n_behind), *range(n_front))
+    return structured.rows.transpose(block, axes=axes)
+
+
+def parts_of(output: Any) -> list[tuple[Any, Any]]:
+    """The numbers of an output, as parts of it with weights whose sum of products they are."""
+    shape = shape_of(output)
+    if shape is None:
+        return [(output, 1.0)]
+    if isinstance(output, VarArray) and output.is_whole:
+        return [(output, direction) for direction in directions(shape)]
+    return [(element, 1.0) for element in elements_of(output)]
+
+
+def directions(shape: tuple[int, ...]) -> list[Any]:
+    """All arrays of a shape that are 1 at one place and else 0."""
+    size = size_of(shape)
+    return list(np.eye(size).reshape(size, *shape))
+
+
+def zeros_like(leaf: Any) -> Any:
+    shape = shape_of(leaf)
+    return 0.0 if shape is None else np.zeros(shape)

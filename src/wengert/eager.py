@@ -6,16 +6,17 @@ same bits.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
-from wengert._core.arrays import assemble
+import numpy as np
+
+from wengert._core.arrays import VarArray
 from wengert._core.forms import Form, form_of
-from wengert._core.inputs import close_inputs, open_inputs, settled
+from wengert._core.inputs import close_inputs, for_function, open_inputs, settled
 from wengert._core.var import Var
 from wengert.errors import TracingError
-from wengert.signatures import ARRAY, NUMBER, Arguments, numbers_in
+from wengert.signatures import Arguments
 
 
 def evaluate(function: Callable[..., Any], arguments: Arguments) -> tuple[Form, list[float]]:
@@ -32,29 +33,21 @@ def evaluate(function: Callable[..., Any], arguments: Arguments) -> tuple[Form, 
     TracingError
         If the function returns something other than real numbers, or uses vars from outside.
     """
-    numbers: list[float] = []
-    for leaf, kind in zip(arguments.leaves, arguments.kinds, strict=True):
-        numbers += numbers_in(leaf) if kind is ARRAY else [float(leaf)] if kind is NUMBER else []
-    inputs = open_inputs(numbers)
+    leaves = [leaf for leaf, kind in zip(arguments.leaves, arguments.kinds, strict=True) if kind is not None]
+    inputs = open_inputs([leaf if isinstance(leaf, np.ndarray) else float(leaf) for leaf in leaves])
     try:
-        args, kwargs = arguments.rebuild(with_numbers(arguments, inputs))
+        args, kwargs = arguments.rebuild(with_vars(arguments, for_function(inputs)))
         form, elements = form_of(function(*args, **kwargs))
         results = settled(elements, inputs)
     finally:
         args = kwargs = elements = None  # type: ignore[assignment]  # or the nodes would outlive the call
         close_inputs(inputs)
-    if any(type(number) is Var for number in results):
+    if any(isinstance(number, Var | VarArray) for number in results):
         raise TracingError("the function that is compiled uses a var from outside; pass it as an argument")
-    return form, results
+    return form, [number for part in results for number in (part.ravel().tolist() if np.ndim(part) else [float(part)])]
 
 
-def with_numbers(arguments: Arguments, numbers: list[Any]) -> list[Any]:
-    """The leaves of the arguments, with these vars as the numbers in them."""
-    rest = iter(numbers)
-    leaves = []
-    for leaf, kind in zip(arguments.leaves, arguments.kinds, strict=True):
-        if kind is ARRAY:
-            leaves.append(assemble(list(itertools.islice(rest, leaf.size)), leaf.shape))
-        else:
-            leaves.append(next(rest) if kind is NUMBER else leaf)
-    return leaves
+def with_vars(arguments: Arguments, inputs: list[Any]) -> list[Any]:
+    """The leaves of the arguments, with these vars and arrays of vars in the place of numbers and arrays."""
+    rest = iter(inputs)
+    return [leaf if kind is None else next(rest) for leaf, kind in zip(arguments.leaves, arguments.kinds, strict=True)]

@@ -25,3 +25,7 @@ class FrozenNumberWarning(UserWarning):
 
 class ProgramFormatError(WengertError, ValueError):
     """A saved program is damaged or of an unknown version."""
+
+
+class NeedsArrays(WengertError):
+    """What a mapped function does cannot be done lane by lane in slots: it has to be recorded with whole arrays."""

@@ -1,7 +1,7 @@
 """How are nests (lists, tuples, dicts, ... of numbers and arrays) taken apart and put together?
 
-optree does it. One float, and a plain list or tuple of numbers, are so common and so small that its microsecond per
-call would be a third of a small gradient: they are done here. An array counts as its elements.
+optree does it. One float or array, and a plain list or tuple of numbers, are so common and so small that its
+microsecond per call would be a third of a small gradient: they are done here.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import optree
 
+from wengert import structured
 from wengert._core.arrays import VarArray, assemble, elements_of
 from wengert._core.inputs import holds_only_numbers
+from wengert._core.var import Var
 from wengert.errors import ShapeError
 
 Rebuild = Callable[[list[Any]], Any]
@@ -52,7 +54,7 @@ class WithArrays:
 def flatten(nest: Any) -> tuple[list[Any], Rebuild]:
     """Leaves of a nest, in order, and the function that puts such a nest together.
 
-    The elements of an array are leaves; so is anything else that is no container, None included.
+    An array is a leaf; so is anything else that is no container, None included.
 
     Examples
     --------
@@ -63,24 +65,28 @@ def flatten(nest: Any) -> tuple[list[Any], Rebuild]:
     kind = type(nest)
     if (kind is list or kind is tuple) and holds_only_numbers(nest):
         return list(nest), kind
-    if holds_only_numbers((nest,)):
+    if kind is np.ndarray or kind is VarArray or holds_only_numbers((nest,)):
         return [nest], the_only
-    if kind is np.ndarray or kind is VarArray:
-        return list(elements_of(nest)), WithArrays([nest.shape], the_only)
-    parts, form = optree.tree_flatten(nest, none_is_leaf=True)
-    shapes = [part.shape if isinstance(part, np.ndarray | VarArray) else None for part in parts]
+    leaves, form = optree.tree_flatten(nest, none_is_leaf=True)
+    return leaves, form.unflatten
+
+
+def flatten_numbers(nest: Any) -> tuple[list[Any], Rebuild]:
+    """The same, but the elements of an array are the leaves."""
+    leaves, rebuild = flatten(nest)
+    shapes = [leaf.shape if isinstance(leaf, np.ndarray | VarArray) else None for leaf in leaves]
     if all(shape is None for shape in shapes):
-        return parts, form.unflatten
-    leaves: list[Any] = []
-    for part, shape in zip(parts, shapes, strict=True):
-        leaves += [part] if shape is None else elements_of(part)
-    return leaves, WithArrays(shapes, form.unflatten)
+        return leaves, rebuild
+    numbers: list[Any] = []
+    for leaf, shape in zip(leaves, shapes, strict=True):
+        numbers += [leaf] if shape is None else elements_of(leaf)
+    return numbers, WithArrays(shapes, rebuild)
 
 
 def flatten_like(nest: Any, leaves: list[Any], rebuild: Rebuild, what: str) -> list[Any]:
     """Leaves of a nest that must have the form of another one, which `flatten` took apart before."""
     found, rebuild_found = flatten(nest)
-    same = len(found) == len(leaves)
+    same = [np.shape(leaf) for leaf in found] == [np.shape(leaf) for leaf in leaves]
     if same and rebuild_found is not rebuild:
         same = form_of(rebuild, len(leaves)) == form_of(rebuild_found, len(leaves))
     if not same:
@@ -89,9 +95,8 @@ def flatten_like(nest: Any, leaves: list[Any], rebuild: Rebuild, what: str) -> l
 
 
 def form_of(rebuild: Rebuild, n_leaves: int) -> Any:
-    """Something that is equal for nests of the same form and shapes."""
-    parts, form = optree.tree_flatten(rebuild([0.0] * n_leaves), none_is_leaf=True)
-    return form, [np.shape(part) for part in parts]
+    """Something that is equal for nests of the same form."""
+    return optree.tree_structure(rebuild([0.0] * n_leaves), none_is_leaf=True)
 
 
 def size_of(shape: tuple[int, ...] | None) -> int:
@@ -99,29 +104,19 @@ def size_of(shape: tuple[int, ...] | None) -> int:
     return 1 if shape is None else math.prod(shape)
 
 
-def matrix(rows: list[list[Any]], rebuild_rows: Rebuild, rebuild_columns: Rebuild, n_columns: int) -> Any:
-    """The nest of `rebuild_rows`, with the nest of `rebuild_columns` made of its row in the place of every number.
-
-    Where an array meets an array or a number the result is one array, whose first axes are those of the rows.
-    """
-    shapes_down, unflatten_down = parts_of(rebuild_rows, len(rows))
-    shapes_across, unflatten_across = parts_of(rebuild_columns, n_columns)
-    parts, first = [], 0
-    for down in shapes_down:
-        last, left, blocks = first + size_of(down), 0, []
-        for across in shapes_across:
-            right = left + size_of(across)
-            entries = [entry for row in rows[first:last] for entry in row[left:right]]
-            alone = down is None and across is None
-            blocks.append(entries[0] if alone else assemble(entries, (down or ()) + (across or ())))
-            left = right
-        parts.append(unflatten_across(blocks))
-        first = last
-    return unflatten_down(parts)
+def shape_of(leaf: Any) -> tuple[int, ...] | None:
+    """The shape of an array; None is that of a number, and of a 0-d array that is one."""
+    return leaf.shape if isinstance(leaf, np.ndarray | VarArray) else None
 
 
-def parts_of(rebuild: Rebuild, n_leaves: int) -> tuple[Sequence[tuple[int, ...] | None], Rebuild]:
-    """Shapes of the arrays and numbers of a nest, and what puts it together from these."""
-    if isinstance(rebuild, WithArrays):
-        return rebuild.shapes, rebuild.unflatten
-    return [None] * n_leaves, rebuild
+def stacked(parts: list[Any], shape: tuple[int, ...], part_shape: tuple[int, ...]) -> Any:
+    """Numbers or arrays of one shape as one array, whose first axes are `shape`."""
+    if not any(isinstance(part, VarArray | Var) for part in parts):
+        return np.array(parts).reshape(shape + part_shape)
+    if any(isinstance(part, VarArray) and part.is_whole for part in parts):
+        rows = [structured.rows.reshape(part, shape=(1, *part_shape)) for part in parts]
+        return structured.rows.reshape(structured.rows.concatenate(*rows, axis=0), shape=shape + part_shape)
+    elements: list[Any] = []
+    for part in parts:
+        elements += elements_of(part) if isinstance(part, VarArray | np.ndarray) else [part]
+    return assemble(elements, shape + part_shape)

@@ -7,6 +7,7 @@ are filled by the modules imported below, one per kind of function; docs/numpy.m
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,7 @@ from wengert import (  # noqa: F401  (they fill the tables)
     numpy_selection,
     numpy_shapes,
 )
+from wengert._core import arrays
 from wengert.errors import TracingError
 from wengert.numpy_constants import REFUSED_MODULES
 from wengert.numpy_registry import CONSTANTS, FUNCTIONS, REFUSED, UFUNC_COMPOSITES, UFUNC_REFUSED
@@ -116,3 +118,6 @@ def call_method(ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dic
     if (ufunc, method) not in METHODS:
         raise TracingError(f"{full_name(ufunc)}.{method} has no derivative rule here")
     return METHODS[ufunc, method](*args, **kwargs)
+
+
+arrays.surface = sys.modules[__name__]

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, nan, pi
 
 Interval = tuple[float, float]
 REAL: Interval = (-inf, inf)
@@ -32,7 +32,12 @@ LN2 = 0.6931471805599453
 LN10 = 2.302585092994046
 SQRT_HALF = 0.7071067811865476
 TWO_OVER_SQRT_PI = 1.1283791670955126
+ONE_OVER_SQRT_PI = 0.5641895835477563
 ONE_OVER_SQRT_TWO_PI = 0.3989422804014327
+SQRT_TWO_OVER_PI = 0.7978845608028654
+RADIAN = 180 / pi
+DEGREE = pi / 180
+NAN = nan
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,9 @@ class Op:
     doc: str
     infix: str
     numpy: str
+    scipy: str
     domain: tuple[Interval, ...]
+    orders: tuple[int, ...]
     defaults: tuple[float, ...]
     commutes: bool
     kinks: dict[tuple[float, ...], tuple[float, ...]] = field(hash=False)
@@ -79,7 +86,7 @@ class Op:
 OPS: dict[str, Op] = {}
 """The table: every op by name, in the order of their codes."""
 
-NODES_WITHOUT_OP = ("none", "leaf", "input", "pair", "lane", "lane_sum")
+NODES_WITHOUT_OP = ("none", "leaf", "input", "pair", "lane", "lane_sum", "structured", "element")
 """The first codes belong to nodes that no op computes; see `_core/graph.pxd`."""
 
 
@@ -90,7 +97,9 @@ def op(
     doc: str,
     infix: str = "",
     numpy: str = "",
+    scipy: str = "",
     domain: tuple[Interval, ...] = (),
+    orders: tuple[int, ...] = (),
     defaults: tuple[float, ...] = (),
     commutes: bool = False,
     kinks: dict[tuple[float, ...], tuple[float, ...]] | None = None,
@@ -111,8 +120,12 @@ def op(
         Python's operator for it, if it has one.
     numpy : str
         Name of NumPy's ufunc for it, if it has one and is called differently; "-" if there is none.
+    scipy : str
+        Name of the ufunc of `scipy.special` for it, if there is one.
     domain : tuple of (low, high)
         For each argument the closed interval on which the value is a real number.
+    orders : tuple of int
+        Which arguments are orders: for other than integers the value is NaN, and their slope is NaN everywhere.
     defaults : tuple of float
         Default values of the last arguments.
     commutes : bool
@@ -128,7 +141,9 @@ def op(
         doc=doc,
         infix=infix,
         numpy=numpy or name,
+        scipy=scipy,
         domain=domain or (REAL,) * len(slopes),
+        orders=orders,
         defaults=defaults,
         commutes=commutes,
         kinks=kinks or {},
@@ -199,7 +214,7 @@ op(
 op("square", lambda x: x * x, lambda x, y: 2 * x, infix="**2", doc="Square.")
 op("reciprocal", lambda x: 1 / x, lambda x, y: -y * y, doc="Reciprocal.")
 op("sqrt", lambda x: vsqrt(x), lambda x, y: 0.5 / y, domain=((0, inf),), doc="Square root.")
-op("cbrt", lambda x: vcbrt(x), lambda x, y: 1 / (3 * y * y), doc="Cube root.")
+op("cbrt", lambda x: vcbrt(x), lambda x, y: 1 / (3 * y * y), scipy="cbrt", doc="Cube root.")
 op(
     "hypot",
     lambda a, b: vhypot(a, b),
@@ -211,12 +226,19 @@ op(
 
 # ---- exponentials and logarithms ----
 op("exp", lambda x: vexp(x), lambda x, y: y, doc="Exponential.")
-op("exp2", lambda x: vexp2(x), lambda x, y: LN2 * y, doc="Power of two.")
-op("expm1", lambda x: vexpm1(x), lambda x, y: exp(x), doc="``exp(x) - 1``, accurate for small x.")
+op("exp2", lambda x: vexp2(x), lambda x, y: LN2 * y, scipy="exp2", doc="Power of two.")
+op("expm1", lambda x: vexpm1(x), lambda x, y: exp(x), scipy="expm1", doc="``exp(x) - 1``, accurate for small x.")
 op("log", lambda x: vlog(x), lambda x, y: 1 / x, domain=((0, inf),), doc="Natural logarithm.")
 op("log2", lambda x: vlog2(x), lambda x, y: 1 / (LN2 * x), domain=((0, inf),), doc="Logarithm to base 2.")
 op("log10", lambda x: vlog10(x), lambda x, y: 1 / (LN10 * x), domain=((0, inf),), doc="Logarithm to base 10.")
-op("log1p", lambda x: vlog1p(x), lambda x, y: 1 / (1 + x), domain=((-1, inf),), doc="``log(1 + x)``, accurate near 0.")
+op(
+    "log1p",
+    lambda x: vlog1p(x),
+    lambda x, y: 1 / (1 + x),
+    scipy="log1p",
+    domain=((-1, inf),),
+    doc="``log(1 + x)``, accurate near 0.",
+)
 op(
     "logaddexp",
     lambda a, b: vlogaddexp(a, b),
@@ -286,6 +308,7 @@ op(
     lambda x: vsigmoid(x),
     lambda x, y: y * (1 - y),
     numpy="-",
+    scipy="expit",
     doc="``1 / (1 + exp(-x))``, the logistic function.",
 )
 op(
@@ -294,6 +317,23 @@ op(
     lambda x, y: sigmoid(x),
     numpy="-",
     doc="``log(1 + exp(x))`` as max(x, 0) + log1p(exp(-|x|)) (Maechler, Rmpfr vignette log1mexp, 2012).",
+)
+op(
+    "log_expit",
+    lambda x: -vsoftplus(-x),
+    lambda x, y: sigmoid(-x),
+    numpy="-",
+    scipy="log_expit",
+    doc="Logarithm of the logistic function, ``-softplus(-x)``.",
+)
+op(
+    "logit",
+    lambda x: vlogit(x),
+    lambda x, y: 1 / (x * (1 - x)),
+    numpy="-",
+    scipy="logit",
+    domain=((0, 1),),
+    doc="``log(x / (1 - x))``, the inverse of the logistic function.",
 )
 op(
     "relu",
@@ -342,14 +382,115 @@ op(
     doc="``x * sigmoid(x)``, also called swish (Elfwing et al. 2018).",
 )
 
-# ---- error function ----
-op("erf", lambda x: verf(x), lambda x, y: TWO_OVER_SQRT_PI * exp(-x * x), numpy="-", doc="Error function.")
+# ---- error function and normal distribution ----
+op(
+    "erf",
+    lambda x: verf(x),
+    lambda x, y: TWO_OVER_SQRT_PI * exp(-x * x),
+    numpy="-",
+    scipy="erf",
+    doc="Error function.",
+)
 op(
     "erfc",
     lambda x: verfc(x),
     lambda x, y: -TWO_OVER_SQRT_PI * exp(-x * x),
     numpy="-",
+    scipy="erfc",
     doc="Complementary error function ``1 - erf(x)``.",
+)
+op(
+    "erfcx",
+    lambda x: verfcx(x),
+    # 2xy - 2/sqrt(pi) cancels for large x: from 50 on the asymptotic series of DLMF 7.12.1, term by term.
+    lambda x, y: where(
+        x > 50,
+        (((((324.84375 / (x * x) - 59.0625) / (x * x) + 13.125) / (x * x) - 3.75) / (x * x) + 1.5) / (x * x) - 1)
+        * (ONE_OVER_SQRT_PI / x / x),
+        2 * x * y - TWO_OVER_SQRT_PI,
+    ),
+    numpy="-",
+    scipy="erfcx",
+    doc="Scaled complementary error function ``exp(x**2) * erfc(x)``.",
+)
+op(
+    "ndtr",
+    lambda x: vndtr(x),
+    lambda x, y: ONE_OVER_SQRT_TWO_PI * exp(-0.5 * x * x),
+    numpy="-",
+    scipy="ndtr",
+    doc="Distribution function of the standard normal distribution.",
+)
+op(
+    "log_ndtr",
+    lambda x: vlog_ndtr(x),
+    # density / ndtr(x), on the left without the factor exp(-x*x/2) of both; for no x does erfcx overflow.
+    lambda x, y: where(
+        x > 0, ONE_OVER_SQRT_TWO_PI * exp(-0.5 * x * x - y), SQRT_TWO_OVER_PI / erfcx(where(x > 0, 0, -SQRT_HALF * x))
+    ),
+    numpy="-",
+    scipy="log_ndtr",
+    doc="Logarithm of the distribution function of the standard normal distribution.",
+)
+
+# ---- gamma function ----
+op(
+    "gammaln",
+    lambda x: vgammaln(x),
+    lambda x, y: digamma(x),
+    numpy="-",
+    scipy="gammaln",
+    doc="Logarithm of the absolute value of the gamma function.",
+)
+op(
+    "digamma",
+    lambda x: vdigamma(x),
+    lambda x, y: trigamma(x),
+    numpy="-",
+    scipy="psi",
+    doc="Derivative of the logarithm of the gamma function.",
+)
+op(
+    "trigamma",
+    lambda x: vtrigamma(x),
+    lambda x, y: polygamma(2, x),
+    numpy="-",
+    doc="Second derivative of the logarithm of the gamma function.",
+)
+op(
+    "polygamma",
+    lambda n, x: vpolygamma(n, x),
+    lambda n, x, y: NAN,
+    lambda n, x, y: polygamma(n + 1, x),
+    numpy="-",
+    domain=((0, 170), REAL),
+    orders=(0,),
+    doc="Derivative of order n of `digamma`, for integers n up to 170.",
+)
+
+# ---- products with logarithms ----
+# At x = 0 the slope in x is that of the constant 0 where the logarithm is no number, as in pow.
+op(
+    "xlogy",
+    lambda x, y: where((x == 0) & (y == y), 0, x * vlog(y)),
+    lambda x, y, value: where((x == 0) & (y <= 0), 0, log(y)),
+    lambda x, y, value: where(x == 0, 0, x / y),
+    numpy="-",
+    scipy="xlogy",
+    domain=(REAL, (0, inf)),
+    kinks={(0, 0): (0, 0)},
+    doc="``x * log(y)``, and 0 for x = 0 whatever y is.",
+)
+op(
+    "xlog1py",
+    lambda x, y: where((x == 0) & (y == y), 0, x * vlog1p(y)),
+    lambda x, y, value: where((x == 0) & (y <= -1), 0, log1p(y)),
+    lambda x, y, value: where(x == 0, 0, x / (1 + y)),
+    numpy="-",
+    scipy="xlog1py",
+    domain=(REAL, (-1, inf)),
+    kinks={(0, -1): (0, 0)},
+    doc="``x * log(1 + y)``, and 0 for x = 0 whatever y is.",
 )
 
 # ---- pieces ----
@@ -370,6 +511,7 @@ op(
 )
 op("floor", lambda x: vfloor(x), lambda x, y: 0, kinks={(2,): (0,)}, doc="Largest integer not above x.")
 op("ceil", lambda x: vceil(x), lambda x, y: 0, kinks={(2,): (0,)}, doc="Smallest integer not below x.")
+op("trunc", lambda x: vtrunc(x), lambda x, y: 0, kinks={(2,): (0,)}, doc="Nearest integer towards zero.")
 op(
     "round",
     lambda x: vround(x),
@@ -397,6 +539,41 @@ op(
     kinks={(1, 1): (0.5, 0.5)},
     doc="Larger of two numbers; NaN if one of them is.",
 )
+# Of equal numbers the first is taken, as in PyTorch.
+op(
+    "fmin",
+    lambda a, b: where((a <= b) | (b != b), a, b),
+    lambda a, b, y: where((a <= b) | (b != b), 1, 0),
+    lambda a, b, y: where((a <= b) | (b != b), 0, 1),
+    kinks={(1, 1): (1, 0)},
+    doc="Smaller of two numbers; the other one if one is NaN.",
+)
+op(
+    "fmax",
+    lambda a, b: where((a >= b) | (b != b), a, b),
+    lambda a, b, y: where((a >= b) | (b != b), 1, 0),
+    lambda a, b, y: where((a >= b) | (b != b), 0, 1),
+    kinks={(1, 1): (1, 0)},
+    doc="Larger of two numbers; the other one if one is NaN.",
+)
+op(
+    "copysign",
+    lambda a, b: vcopysign(a, b),
+    lambda a, b, y: sign(a) * copysign(1, b),
+    ZERO,
+    kinks={(0, 1): (0, 0), (2, 0): (1, 0)},
+    doc="Magnitude of the first number with the sign of the second.",
+)
+op(
+    "heaviside",
+    lambda x, h: where(x > 0, 1, where(x < 0, 0, where(x == 0, h, x))),
+    ZERO,
+    lambda x, h, y: where(x == 0, 1, 0),
+    kinks={(0, 0.5): (0, 1)},
+    doc="0 for negative x, 1 for positive x, and `h` at 0.",
+)
+op("deg2rad", lambda x: DEGREE * x, lambda x, y: DEGREE, doc="Degrees to radians.")
+op("rad2deg", lambda x: RADIAN * x, lambda x, y: RADIAN, doc="Radians to degrees.")
 op(
     "where",
     lambda condition, a, b: where(condition != 0, a, b),
@@ -441,7 +618,19 @@ op(
     infix="|",
     doc="At least one is true.",
 )
+op(
+    "logical_xor",
+    lambda a, b: where((a != 0) != (b != 0), 1, 0),
+    ZERO,
+    ZERO,
+    commutes=True,
+    doc="Exactly one is true.",
+)
 op("logical_not", lambda x: where(x == 0, 1, 0), lambda x, y: 0, infix="~", doc="The contrary.")
+op("isnan", lambda x: where(x != x, 1, 0), lambda x, y: 0, doc="Is it not a number?")
+op("isfinite", lambda x: where(x - x == 0, 1, 0), lambda x, y: 0, doc="Is it neither infinite nor NaN?")
+op("isinf", lambda x: where((x != 0) & (x + x == x), 1, 0), lambda x, y: 0, doc="Is it infinity, of either sign?")
+op("signbit", lambda x: where(vcopysign(1, x) < 0, 1, 0), lambda x, y: 0, doc="Is it negative, or -0.0?")
 
 # ---- superinstructions: pairs that stand one after the other in gradients, worth one pass over memory less ----
 FUSED: dict[str, Fused] = {}

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from wengert._core import recording
-from wengert._core.arrays import VarArray, assemble
+from wengert._core.arrays import VarArray, assemble, values_of
 from wengert._core.call import Quick, QuickCall, QuickLanes
 from wengert._core.forms import Form, form_of
 from wengert._core.plan import Plan
@@ -26,7 +26,8 @@ from wengert._core.var import Var
 from wengert.errors import FrozenNumberWarning
 from wengert.signatures import NUMBER, Arguments, Shape, numbers_in, size, without
 
-THE_NUMBER, ALL_ELEMENTS, LANES, N_LANES = "the number", "all elements", "lanes", "number of lanes"
+THE_NUMBER, ALL_ELEMENTS, WHOLE = "the number", "all elements", "the whole array"
+LANES, N_LANES = "lanes", "number of lanes"
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,8 @@ class Recording:
 
     def __init__(self, arguments: Arguments) -> None:
         self.arguments = arguments
-        self.inputs: list[Var] = []
+        self.inputs: list[Any] = []
+        """Vars, and nodes of whole arrays."""
         self.blocks: list[Block] = []
         self.shapes = arguments.shapes()
         self.fixed: set[int] = set()
@@ -142,9 +144,7 @@ class Recording:
         if self.arguments.kinds[k] is NUMBER:
             return self.open(THE_NUMBER, k, [float(leaf)], False)[0]
         if axis is None:
-            return VarArray.deferred(
-                leaf.shape, k, lambda: self.open(ALL_ELEMENTS, k, numbers_in(leaf), False), lambda: self.fixed.add(k)
-            )
+            return VarArray.deferred(OutsideArray(self, k))
         shape = without(leaf.shape, axis)
         lane = self.open(LANES, k, example_lane(leaf, axis), True, axis=axis)
         return lane[0] if shape == () else assemble(lane, shape)
@@ -181,6 +181,36 @@ class Recording:
             exact if k in self.fixed else shape
             for k, (exact, shape) in enumerate(zip(self.arguments.shapes(), self.shapes, strict=True))
         ]
+
+
+class OutsideArray:
+    """An array among the arguments of a function that is being recorded, of which nothing is recorded yet."""
+
+    def __init__(self, mine: Recording, leaf: int) -> None:
+        self.mine = mine
+        self.leaf = leaf
+        self.values: np.ndarray[Any, Any] = mine.arguments.leaves[leaf]
+        self.shape = self.values.shape
+        self.elements: list[Var] | None = None
+        self.whole: Any = None
+
+    def look(self) -> None:
+        """The function sees the shape."""
+        self.mine.fixed.add(self.leaf)
+
+    def open_elements(self) -> list[Var]:
+        """Its elements as inputs."""
+        if self.elements is None:
+            self.elements = self.mine.open(ALL_ELEMENTS, self.leaf, numbers_in(self.values), False)
+        return self.elements
+
+    def open_whole(self) -> Any:
+        """The array as one input."""
+        if self.whole is None:
+            self.whole = recording.add_array(values_of(self.values))
+            self.mine.blocks.append(Block(WHOLE, len(self.mine.inputs), 1, self.leaf))
+            self.mine.inputs.append(self.whole)
+        return self.whole
 
 
 class Current(threading.local):

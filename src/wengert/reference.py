@@ -55,6 +55,31 @@ def logaddexp(a: Any, b: Any) -> Any:
     return np.logaddexp(a, b) if real_arguments else np.log(np.exp(a) + np.exp(b))
 
 
+def gammaln(x: Any) -> Any:
+    """C's lgamma, of which Python makes an error at the poles."""
+    return np.inf if x <= 0 and x == np.floor(x) else math.lgamma(x)
+
+
+def from_scipy(name: str) -> Callable[..., Any]:
+    """A primitive of `scipy.special`, which takes long to import and is seldom needed here."""
+
+    def primitive(*arguments: Any) -> Any:
+        import scipy.special
+
+        return getattr(scipy.special, name)(*arguments)
+
+    return real(primitive)
+
+
+def polygamma(n: Any, x: Any) -> Any:
+    """SciPy's, where it follows C: by NaN for an order that is none, by the sign of zero at the pole there."""
+    if not (0 <= n <= 170 and n == np.floor(n)) or x == -np.inf or (n % 2 == 0 and x < 0 and x == np.floor(x)):
+        return np.nan
+    if n % 2 == 0 and x == 0:
+        return np.copysign(np.inf, -x)
+    return from_scipy("polygamma")(n, x)
+
+
 PRIMITIVES: dict[str, Callable[..., Any]] = {
     "where": where,
     "vpow": power, "vmod": real(np.mod), "vfloordiv": real(np.floor_divide),
@@ -70,7 +95,12 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
     "vsilu": lambda x: -0.0 if x == -np.inf else x / (1 + np.exp(-x)),
     "vgelu": real(lambda x: -0.0 if x == -np.inf else 0.5 * x * math.erfc(-x * ops.SQRT_HALF)),
     "verf": real(math.erf), "verfc": real(math.erfc),
+    "verfcx": from_scipy("erfcx"), "vndtr": from_scipy("ndtr"), "vlog_ndtr": from_scipy("log_ndtr"),
+    "vlogit": lambda x: 2 * np.arctanh(2 * x - 1) if 0.25 < x.real < 0.75 else np.log(x) - np.log1p(-x),
+    "vgammaln": real(gammaln), "vdigamma": real(lambda x: polygamma(0, x)),
+    "vtrigamma": real(lambda x: polygamma(1, x)), "vpolygamma": real(polygamma),
     "vfabs": real(np.fabs), "vfloor": real(np.floor), "vceil": real(np.ceil), "vround": real(np.rint),
+    "vtrunc": real(np.trunc), "vcopysign": real(np.copysign),
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from wengert._core.arrays import VarArray
-from wengert._core.inputs import close_inputs, open_inputs, value_and_derivatives
+from wengert._core.inputs import close_inputs, for_function, open_inputs, value_and_derivatives, zero_derivatives
 from wengert._core.var import Var
 from wengert.errors import TracingError
 from wengert.nests import flatten
@@ -106,11 +106,11 @@ def value_and_grad(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[...,
         leaves, rebuild = flatten(chosen(args, positions))
         inputs = open_inputs(leaves)
         try:
-            output = f(*replaced(args, positions, rebuild(inputs)), **kwargs)
+            output = f(*replaced(args, positions, rebuild(for_function(inputs))), **kwargs)
             if type(output) is Var:
                 value, derivatives = value_and_derivatives(output, inputs)
                 return value, rebuild(derivatives)
-            return number(output), rebuild([0.0] * len(inputs))
+            return number(output), rebuild(zero_derivatives(inputs))
         finally:
             output = None  # or its node would outlive the call
             close_inputs(inputs)

@@ -2,33 +2,54 @@
 # One method per operator serves both sides, as in var.pyx.
 """What is an array of vars?
 
-What a function gets in the place of a NumPy array while it is differentiated: its elements are vars, NumPy's functions
-and operators go elementwise through the table of ops. Indices are left to NumPy: an array of the elements' positions is
-indexed, reshaped or broadcast, and tells which elements to take.
+What a function gets in the place of a NumPy array while it is differentiated, and what NumPy's functions make of it. It
+is one node of the graph, or *elements*: scalar vars and numbers. Small arrays go by elements, of which a program makes
+straight code; so does everything within a mapped function, where a lane is a block of slots. Which of the two an array is
+shows in nothing but the time it takes.
 """
 
 cimport cython
 from cpython.number cimport PyNumber_AsSsize_t
 
 import math
+from functools import partial
 
 import numpy as np
 
-from wengert import ops
+from wengert import ops, structured
+from wengert._core.array_node cimport ArrayNode, Record, append_structured, node_of_array, wrap_array
+from wengert._core.array_node import ASSEMBLE, LEAF_ARRAY
 from wengert._core.builds import kernels
+from wengert._core.codes cimport ELEMENT
+from wengert._core.current cimport own_graph
+from wengert._core.elementwise cimport apply_elementwise
+from wengert._core.graph cimport Graph, append, check_owner
 from wengert._core.number cimport read_number
-from wengert._core.var cimport Var, record1, record2, record3
+from wengert._core.var cimport Var, node_of, record1, record2, record3, wrap
 from wengert._core.var import UFUNCS
-from wengert.errors import ShapeError, TracingError
+from wengert.errors import NeedsArrays, ShapeError, TracingError
+from wengert.index_keys import freeze
+
+cdef enum:
+    FEW = 32  # elements up to which an array goes by elements: recording them takes as long as one NumPy call
+    MANY = 4096  # elements from which on taking one of them does not open all
+    MOST_IN_A_LANE = 4096  # elements of an array, or products of a matmul, in a mapped function that runs over lanes
+
+surface = None
+"""The functions of NumPy that take these arrays: numpy_functions.py, which puts itself here."""
+
+cdef dict MOVES = {"reshape": 1, "transpose": 1, "broadcast_to": 1, "getitem": 1, "take": 1, "take_along": 1, "put": 2,
+                   "concatenate": -1}
+# Rows that only move elements, and how many of their arguments these come from; -1 for all.
 
 
 @cython.final
 cdef class VarArray:
-    """An array whose elements are vars, or numbers among vars.
+    """An array whose derivatives are followed.
 
-    Functions that are differentiated in a NumPy array get one. It knows element access and slices, iteration, `shape`,
-    `ndim`, `size`, `T`, `reshape`, `ravel`, `copy`, `sum`, `mean`, `dot`, ``@``, and elementwise arithmetic and
-    comparison with broadcasting, also against NumPy arrays. It cannot be changed.
+    Functions that are differentiated in a NumPy array get one; ``wengert.Var(array)`` makes a leaf. It has the methods of
+    an array, and NumPy's functions take it. Changing it (``x[i] = v``, ``x += v``) gives this object another value: what
+    was computed before, slices included, keeps the old one.
 
     Parameters
     ----------
@@ -48,52 +69,172 @@ cdef class VarArray:
     """
 
     cdef tuple elements  # in the order of the rows; None as long as nobody asks for them
+    cdef ArrayNode array  # None as long as it goes by elements
+    cdef object outside  # an input of a function, whose elements or node are opened when somebody asks for them
     cdef tuple lengths  # of the axes
     cdef object positions
-    # Of an array that comes from outside while a function is compiled:
-    cdef readonly int source  # which leaf of the arguments it is, else -1
-    cdef object opener  # gives the elements
-    cdef object on_look  # notes that the function has seen the shape
 
     def __init__(self, elements, tuple shape):
         self.elements = tuple(elements)
         self.lengths = shape
-        self.source = -1
         if len(self.elements) != math.prod(shape):
             raise ShapeError(f"{len(self.elements)} elements do not fill the shape {shape}")
 
     @staticmethod
-    def deferred(tuple shape, int source, opener, on_look):
-        """An array whose elements are made when somebody asks for them. For functions that are compiled."""
+    def deferred(outside):
+        """An array that comes from outside: `outside` has a shape, and opens elements or a node."""
         cdef VarArray result = VarArray.__new__(VarArray)
-        result.lengths, result.source, result.opener, result.on_look = shape, source, opener, on_look
+        result.lengths, result.outside = outside.shape, outside
         return result
+
+    # ---- by elements, or as a node ----
+
+    cdef bint is_node(self):
+        """Is it one node, rather than elements?"""
+        if self.elements is not None:
+            return False
+        return self.array is not None or self.outside.whole is not None or math.prod(self.lengths) > FEW
+
+    @property
+    def is_whole(self):
+        """Is the array one node of the graph, rather than elements?"""
+        return self.is_node()
 
     cdef int look(self) except -1:
         """The shape is seen: of an array from outside, it must be the same at every call."""
-        if self.on_look is not None:
-            self.on_look()
-            self.on_look = None
+        if self.outside is not None:
+            self.outside.look()
         return 0
+
+    @property
+    def source(self):
+        """The number of the argument of a compiled function that this is, or -1."""
+        return -1 if self.outside is None else self.outside.leaf
 
     @property
     def flat(self):
         """The elements in the order of the rows, a tuple."""
         if self.elements is None:
             self.look()
-            self.elements = tuple(self.opener())
-            self.opener = None
+            if self.array is None and self.outside.whole is None:
+                self.elements = tuple(self.outside.open_elements())
+            else:
+                self.elements = elements_of_node(self.node())
+                return self.elements
         return self.elements
 
+    cdef ArrayNode node(self):
+        """The node of the whole array."""
+        if self.array is None:
+            self.look()
+            if self.elements is not None:
+                self.array = assembled(self.elements, self.lengths)
+            else:
+                self.array = self.outside.open_whole()
+        return self.array
+
+    cdef object become(self, object other):
+        """Take the value of another array."""
+        if not is_array(other) or other.shape != self.lengths:
+            raise ShapeError(f"an array of shape {np.shape(other)} cannot replace one of shape {self.lengths}")
+        if type(other) is not VarArray:
+            other = VarArray(np.asarray(other, np.float64).ravel().tolist(), self.lengths)
+        self.elements, self.array = (<VarArray>other).elements, (<VarArray>other).array
+        self.outside = (<VarArray>other).outside
+        return self
+
+    # ---- leaves ----
+
+    @staticmethod
+    def leaf(array):
+        """A leaf with the values of an array of numbers, which is copied."""
+        return of_node(append_structured(own_graph(), LEAF_ARRAY, (), {}, values_of(array).copy()))
+
     @property
-    def shape(self):
-        """Lengths of the axes."""
-        self.look()
-        return self.lengths
+    def is_leaf(self):
+        return self.array is not None and record_of(self.array).row is LEAF_ARRAY
+
+    @property
+    def graph(self):
+        """The graph that the array is in."""
+        return self.node().graph
+
+    @property
+    def data(self):
+        """The values, an array. Those of a leaf can be assigned; what was computed from it keeps its value."""
+        if own_graph().open_recordings:
+            refuse_reading()
+        if self.elements is not None or self.array is None:
+            return np.array([v.data if type(v) is Var else v for v in self.flat], np.float64).reshape(self.lengths)
+        if self.is_leaf:
+            return self.array.value
+        view = self.array.value.view()
+        view.flags.writeable = False
+        return view
+
+    @data.setter
+    def data(self, value):
+        if not self.is_leaf:
+            raise TracingError("only the data of a leaf, made with Var(...), can be assigned; this array was computed")
+        new = values_of(value)
+        if new.shape != self.lengths:
+            raise ShapeError(f"data of shape {new.shape} do not fit into an array of shape {self.lengths}")
+        self.array.value[...] = new
+
+    @property
+    def grad(self):
+        """The gradient, an array of the same shape.
+
+        Of a leaf: the sum over all `backward` calls since the last `zero_grad`, and it can be assigned. Of a computed
+        array: its adjoint in the last `backward` of this thread.
+        """
+        if self.elements is not None or self.array is None:
+            return np.array([v.grad if type(v) is Var else 0.0 for v in self.flat]).reshape(self.lengths)
+        if self.is_leaf:
+            found = record_of(self.array).grad
+        else:
+            found = self.array.graph.array_adjoints.get(node_of_array(self.array))
+        return np.zeros(self.lengths, self.array.value.dtype) if found is None else found
+
+    @grad.setter
+    def grad(self, value):
+        if not self.is_leaf:
+            raise TracingError("only the grad of a leaf can be assigned")
+        new = np.asarray(value, self.array.value.dtype)
+        if new.shape not in ((), self.lengths):
+            raise ShapeError(f"a gradient of shape {new.shape} does not fit an array of shape {self.lengths}")
+        record_of(self.array).grad = np.broadcast_to(new, self.lengths).copy()
+
+    def zero_grad(self):
+        """Set the gradient to zero."""
+        self.grad = 0.0
+
+    def backward(self, gradient=None):
+        """Add to the `grad` of each leaf the derivative of the sum of this array, weighted by `gradient`.
+
+        Parameters
+        ----------
+        gradient : array_like, optional
+            Of the array's shape. It may be left out if the array has one element.
+
+        Raises
+        ------
+        ShapeError
+            If the gradient has another shape, or is left out although there are several elements.
+        """
+        if gradient is None and self.size != 1:
+            raise ShapeError(f"backward() of an array of shape {self.lengths} needs gradient=, of that shape")
+        weights = np.ones(self.lengths) if gradient is None else np.asarray(gradient, np.float64)
+        if weights.shape != self.lengths:
+            raise ShapeError(f"gradient= has the shape {weights.shape}, but the array has {self.lengths}")
+        from wengert._core.inputs import backward
+        backward(self, weights)
+
+    # ---- elements ----
 
     cdef object positions_of_elements(self):
         if self.positions is None:
-            self.positions = np.arange(len(self.flat)).reshape(self.shape)
+            self.positions = np.arange(math.prod(self.shape)).reshape(self.shape)
         return self.positions
 
     cdef object taken(self, positions):
@@ -101,44 +242,50 @@ cdef class VarArray:
         cdef tuple flat = self.flat
         return assemble([flat[k] for k in positions.ravel().tolist()], positions.shape)
 
-    # ---- elements ----
-
     def __getitem__(self, key):
         cdef Py_ssize_t k
         cdef tuple flat = self.elements
-        if flat is None:
-            flat = self.flat
-        if len(self.lengths) == 1:
-            if type(key) is int:
-                k = PyNumber_AsSsize_t(key, IndexError)
-                if k < 0:
-                    k += len(flat)
-                if 0 <= k < len(flat):
-                    return flat[k]
-                raise IndexError(f"index {key} is out of bounds for an array of {len(flat)} elements")
-            if type(key) is slice:
-                part = flat[key]
-                return assemble(part, (len(part),))
-        return self.taken(np.asarray(self.positions_of_elements()[key]))
+        if len(self.lengths) == 1 and type(key) is int:
+            k = PyNumber_AsSsize_t(key, IndexError)
+            self.look()
+            if k < 0:
+                k += self.lengths[0]
+            if not 0 <= k < self.lengths[0]:
+                raise IndexError(f"index {key} is out of bounds for an array of {self.lengths[0]} elements")
+            if flat is not None:
+                return flat[k]
+            if self.array is None and self.outside.whole is None and self.lengths[0] <= MANY:
+                return self.flat[k]
+            return element_of_node(self.node(), k)
+        if flat is not None and type(key) is slice and len(self.lengths) == 1:
+            part = flat[key]
+            return assemble(part, (len(part),))
+        return getitem(self, key)
 
     def __setitem__(self, key, value):
-        raise TracingError(
-            "an array under differentiation cannot be assigned to: compute a list of the elements, or use np.where"
-        )
+        self.become(apply(structured.ROWS["put"], (self, value), {"key": frozen_key(key)}))
 
     def __iter__(self):
-        return iter(self.flat) if len(self.shape) == 1 else iter([self[k] for k in range(self.shape[0])])
+        if len(self.shape) == 1:
+            return iter(self.flat)
+        return iter([self[k] for k in range(self.shape[0])])
 
     def __len__(self):
         return self.shape[0]
 
     def __contains__(self, value):
-        return any([bool(element == value) for element in self.flat])
+        return bool(np.any(self == value))
 
     def __bool__(self):
-        if len(self.flat) != 1:
+        if math.prod(self.shape) != 1:
             raise ValueError("the truth value of an array with other than one element is ambiguous")
         return bool(self.flat[0])
+
+    @property
+    def shape(self):
+        """Lengths of the axes."""
+        self.look()
+        return self.lengths
 
     @property
     def ndim(self):
@@ -148,57 +295,78 @@ cdef class VarArray:
     @property
     def size(self):
         """Number of elements."""
-        return len(self.flat)
+        return math.prod(self.shape)
 
     @property
-    def data(self):
-        """The values, an array of floats."""
-        return np.array([v.data if type(v) is Var else v for v in self.flat], np.float64).reshape(self.shape)
+    def dtype(self):
+        """Data type of the values."""
+        return np.dtype(np.float64) if self.elements is not None or self.array is None else self.array.value.dtype
 
     def __repr__(self):
+        if own_graph().open_recordings:
+            return f"VarArray(shape={self.lengths})"
         return f"VarArray({self.data!r})"
 
-    # ---- form ----
+    # ---- methods of arrays ----
 
     @property
     def T(self):
         """The array with its axes reversed."""
-        return self.taken(self.positions_of_elements().T)
+        return apply(structured.ROWS["transpose"], (self,), {"axes": tuple(range(self.ndim))[::-1]})
 
-    def reshape(self, *shape):
-        """The elements in another shape; one length may be -1."""
-        return self.taken(self.positions_of_elements().reshape(*shape))
+    @property
+    def mT(self):
+        """The array with its last two axes exchanged."""
+        return surface.FUNCTIONS[np.swapaxes](self, -1, -2)
 
-    def ravel(self):
-        """The elements in the order of the rows, along one axis."""
-        return VarArray(self.flat, (len(self.flat),))
-
-    def copy(self):
-        """The array itself: it cannot be changed."""
+    @property
+    def real(self):
+        """The array itself."""
         return self
 
-    # ---- sums ----
+    def copy(self, order="C"):
+        """An array of the same value: changing one does not change the other."""
+        cdef VarArray result = VarArray.__new__(VarArray)
+        result.lengths, result.elements, result.array = self.lengths, self.elements, self.array
+        result.outside = self.outside
+        return result
 
-    def sum(self, axis=None, keepdims=False):
-        """Sum over one axis, several, or all."""
-        positions = self.positions_of_elements()
-        shape = np.sum(np.broadcast_to(0.0, self.shape), axis=axis, keepdims=keepdims).shape  # NumPy checks the axes
-        if axis is None:
-            return assemble([total(self.flat)], shape)
-        axes = [k % self.ndim for k in (axis if isinstance(axis, tuple) else (axis,))]
-        others = [k for k in range(self.ndim) if k not in axes]
-        groups = positions.transpose(others + axes).reshape(-1, math.prod([self.shape[k] for k in axes]))
-        flat = self.flat
-        return assemble([total([flat[k] for k in group]) for group in groups.tolist()], shape)
+    def __copy__(self):
+        return self.copy()
 
-    def mean(self, axis=None, keepdims=False):
-        """Mean over one axis, several, or all."""
-        sums = self.sum(axis, keepdims)
-        return sums / (len(self.flat) / (math.prod(sums.shape) if is_array(sums) else 1))
+    def __deepcopy__(self, memo):
+        function, arguments = self.__reduce__()
+        return function(*arguments)
 
-    def dot(self, other):
-        """Product of vectors and matrices, as `numpy.dot`."""
-        return self * other if np.ndim(other) == 0 else matmul(self, other)
+    def astype(self, dtype, order="K", casting="unsafe", subok=True, copy=True):
+        """The array in another data type: float64 or float32."""
+        return apply(structured.ROWS["cast"], (self,), {"dtype": np.dtype(dtype)})
+
+    def item(self, *index):
+        """One element, a number with derivatives."""
+        if not index and self.size != 1:
+            raise ValueError("only an array of one element is an item")
+        return self.flat[0] if not index else self[index if len(index) > 1 else index[0]]
+
+    def tolist(self):
+        """Nested lists of the elements."""
+        return [part.tolist() if type(part) is VarArray else part for part in self]
+
+    def reshape(self, *shape, order="C"):
+        """The elements in another shape; one length may be -1."""
+        return surface.FUNCTIONS[np.reshape](self, shape[0] if len(shape) == 1 else shape, order=order)
+
+    def transpose(self, *axes):
+        """The array with its axes permuted."""
+        if not axes or axes == (None,):
+            return self.T
+        return surface.FUNCTIONS[np.transpose](self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes)
+
+    def __getattr__(self, name):
+        # All other methods that arrays and NumPy have under one name.
+        if name not in ARRAY_METHODS:
+            raise AttributeError(f"an array of vars has no attribute {name!r}")
+        return partial(getattr(np, name), self)
 
     # ---- arithmetic ----
 
@@ -226,7 +394,21 @@ cdef class VarArray:
         return operation("pow", base, exponent)
 
     def __matmul__(left, right):
-        return matmul(left, right)
+        if not (is_array(left) and is_array(right)):
+            return NotImplemented
+        return apply(structured.ROWS["matmul"], (left, right), {})
+
+    def __iadd__(self, other):
+        return (<VarArray>self).become(self + other)
+
+    def __isub__(self, other):
+        return (<VarArray>self).become(self - other)
+
+    def __imul__(self, other):
+        return (<VarArray>self).become(self * other)
+
+    def __itruediv__(self, other):
+        return (<VarArray>self).become(self / other)
 
     def __and__(left, right):
         return operation("logical_and", left, right)
@@ -273,46 +455,47 @@ cdef class VarArray:
         raise TracingError("float(array) would lose the derivative; use x.data for the numbers")
 
     def __reduce__(self):
+        if self.elements is None and self.array is not None:
+            if not self.is_leaf:
+                raise TracingError("a copy of a computed array would lose its derivative; copy the leaves, or x.data")
+            return VarArray.leaf, (self.array.value,)
         return VarArray, (self.flat, self.shape)
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
-        if method == "__call__" and not kwargs:
-            if ufunc is np.matmul:
-                return matmul(inputs[0], inputs[1])
-            if ufunc is np.divmod:
-                return elementwise("floordiv", inputs), elementwise("mod", inputs)
-            if ufunc in UFUNCS:
-                return elementwise(UFUNCS[ufunc], inputs)
-        if ufunc is np.add and method == "reduce" and kwargs.keys() <= {"axis", "keepdims"}:
-            return inputs[0].sum(**({"axis": 0} | kwargs))
-        how = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "")
-        raise TracingError(f"{how} has no derivative rule here" + (" with keyword arguments" if kwargs else ""))
+        return call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function, types, args, kwargs):
-        if function not in FUNCTIONS:
-            raise TracingError(f"np.{function.__name__} has no derivative rule here")
-        try:
-            return FUNCTIONS[function](*args, **kwargs)
-        except TypeError as error:
-            if isinstance(error, TracingError):
-                raise
-            raise TracingError(f"np.{function.__name__} with these arguments has no derivative rule here") from error
+        return surface.call_function(function, args, kwargs)
 
 
-FUNCTIONS = {
-    np.sum: lambda x, axis=None, *, keepdims=False: x.sum(axis, keepdims),
-    np.mean: lambda x, axis=None, *, keepdims=False: x.mean(axis, keepdims),
-    np.dot: lambda a, b: matmul(a, b) if np.ndim(a) and np.ndim(b) else operation("mul", a, b),
-    np.where: lambda condition, a, b: elementwise("where", (condition, a, b)),
-    np.reshape: lambda x, shape: x.reshape(shape),
-    np.ravel: lambda x: x.ravel(),
-    np.transpose: lambda x: x.T,
-    np.shape: lambda x: x.shape,
-    np.ndim: lambda x: x.ndim,
-    np.size: lambda x: x.size,
-}
-"""NumPy's functions, other than ufuncs, that take these arrays."""
+ARRAY_METHODS = frozenset((
+    "all", "any", "argmax", "argmin", "argsort", "choose", "clip", "compress", "cumprod", "cumsum", "diagonal", "dot",
+    "max", "mean", "min", "prod", "ptp", "ravel", "repeat", "round", "searchsorted", "sort", "squeeze", "std", "sum",
+    "swapaxes", "take", "trace", "var",
+))
+"""Methods of an array that do what NumPy's function of the same name does."""
 
+
+def call_ufunc(ufunc, str method, tuple inputs, dict kwargs):
+    """What NumPy's ufuncs do on vars and arrays of them."""
+    if kwargs.pop("out", (None,)) != (None,):
+        raise TracingError(f"{surface.full_name(ufunc)} cannot write into an array of numbers (out=, or an in-place "
+                           "operator on one): the derivatives would be lost; write a = a + v in place of a += v")
+    if method != "__call__":
+        return surface.call_method(ufunc, method, inputs, kwargs)
+    if kwargs.pop("where", True) is not True:
+        raise TracingError(f"{surface.full_name(ufunc)} with where= has no derivative rule here; see numpy.where")
+    dtype = kwargs.pop("dtype", None)
+    if not kwargs and ufunc in UFUNCS:
+        result = elementwise(UFUNCS[ufunc], inputs)
+    elif not kwargs and ufunc is np.matmul:
+        result = apply(structured.ROWS["matmul"], inputs, {})
+    else:
+        result = surface.call_ufunc(ufunc, inputs, kwargs)
+    return result if dtype is None else apply(structured.ROWS["cast"], (result,), {"dtype": np.dtype(dtype)})
+
+
+# ---- arrays and their elements ----
 
 def is_array(x):
     """Is it an array with axes, of numbers or of vars?"""
@@ -328,26 +511,266 @@ def assemble(elements, tuple shape):
     return np.array(elements, dtype).reshape(shape)
 
 
+def expanded(handles, given):
+    """Arrays as nodes or elements, with what belongs to them: a list of vars, array nodes and numbers, and another."""
+    parts, belongings = [], []
+    for handle, its in zip(handles, given, strict=True):
+        if type(handle) is VarArray and (<VarArray>handle).is_node():
+            parts.append((<VarArray>handle).node())
+            belongings.append(its)
+        elif is_array(handle):
+            parts += elements_of(handle)
+            belongings += elements_of(its) if is_array(its) else [its] * math.prod(handle.shape)
+        else:
+            parts.append(handle)
+            belongings.append(its)
+    return parts, belongings
+
+
+def assembled_node(VarArray array):
+    """The node of an array, made of its elements if it goes by them."""
+    return array.node()
+
+
+def of_node(node):
+    """The array of a node, or the var."""
+    if type(node) is not ArrayNode:
+        return node
+    cdef VarArray result = VarArray.__new__(VarArray)
+    result.array = node
+    result.lengths = (<ArrayNode>node).value.shape
+    return result
+
+
+cdef Record record_of(ArrayNode array):
+    return array.graph.records[node_of_array(array)]
+
+
+cdef ArrayNode assembled(tuple elements, tuple shape):
+    """One node made of elements."""
+    cdef Graph g = own_graph()
+    if g.open_recordings and g.open_lanes:
+        raise NeedsArrays
+    value = np.array([g.value[node_of(<Var>v)] if type(v) is Var else v for v in elements], np.float64).reshape(shape)
+    return append_structured(g, ASSEMBLE, elements, {"shape": shape}, value)
+
+
+cdef tuple elements_of_node(ArrayNode array):
+    """All elements of a node, as vars."""
+    cdef Graph g = array.graph
+    cdef int node, k
+    check_owner(g)
+    numbers = np.ascontiguousarray(array.value, np.float64).ravel()
+    cdef const double[::1] value = numbers
+    g.prepare(<int>len(numbers))
+    node = node_of_array(array)
+    return tuple([wrap(g, append(g, ELEMENT, node, 0, value[k], 0.0, k)) for k in range(value.shape[0])])
+
+
+cdef Var element_of_node(ArrayNode array, Py_ssize_t position):
+    cdef Graph g = array.graph
+    check_owner(g)
+    g.prepare(1)
+    return wrap(g, append(g, ELEMENT, node_of_array(array), 0, <double>array.value.flat[position], 0.0,
+                          <double>position))
+
+
 def elements_of(array):
     """Elements in the order of the rows: vars, or Python's numbers."""
     if type(array) is VarArray:
         return (<VarArray>array).flat
+    return checked(array).astype(np.complex128 if array.dtype.kind == "c" else np.float64).ravel().tolist()
+
+
+def checked(array):
+    """An array whose arithmetic is NumPy's, of numbers."""
     if type(array) is not np.ndarray and type(array) is not np.memmap:
         raise TracingError(f"a {type(array).__name__} may have rules of its own; pass numpy.asarray of it")
     if array.dtype.kind not in "fiubc":
         raise TracingError(f"expected an array of real numbers, got one of {array.dtype}")
-    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64).ravel().tolist()
+    return array
 
+
+def values_of(array):
+    """The real numbers of an array, as float64 or float32."""
+    if checked(array).dtype.kind == "c":
+        raise TracingError(f"expected an array of real numbers, got one of {array.dtype}")
+    return np.asarray(array, np.float32 if array.dtype == np.float32 else np.float64)
+
+
+# ---- rows ----
+
+def apply(row, tuple arguments, dict params):
+    """Apply a structured row to numbers, arrays, vars and arrays of them."""
+    cdef bint any_var = False
+    for x in arguments:
+        if type(x) is Var or type(x) is VarArray:
+            any_var = True
+            break
+    if not any_var:
+        return row.value(*arguments, **params)
+    cdef int n_moved = MOVES.get(row.name, 0)
+    if n_moved < 0:
+        n_moved = len(arguments)
+    if n_moved and all([type(x) is not Var and type(x) is not VarArray for x in arguments[n_moved:]]):
+        if goes_by_elements(arguments[:n_moved], sum([size_of(x) for x in arguments[:n_moved]])):
+            return moved(row, arguments[:n_moved], arguments[n_moved:], params)
+    elif row.name == "sum" and goes_by_elements(arguments, size_of(arguments[0])):
+        return sum_by_elements(arguments[0], params["axis"], params["keepdims"])
+    elif row.name == "matmul" and all([1 <= np.ndim(x) <= 2 for x in arguments]) and goes_by_elements(
+            arguments, size_of(arguments[0]) * (arguments[1].shape[1] if arguments[1].ndim == 2 else 1)):
+        return matmul_by_elements(arguments[0], arguments[1])
+    return recorded(row, arguments, params)
+
+
+cdef object recorded(row, tuple arguments, dict params):
+    """Apply a row to whole arrays and append a node for it."""
+    cdef Graph g = own_graph()
+    cdef list values = [], handles = []
+    if g.open_recordings and g.open_lanes:
+        raise NeedsArrays
+    for x in arguments:
+        if type(x) is VarArray:
+            node = (<VarArray>x).node()
+            handles.append(node)
+            values.append((<ArrayNode>node).value)
+        elif type(x) is Var:
+            handles.append(x)
+            values.append((<Var>x).graph.value[node_of(<Var>x)])
+        else:
+            x = constant(x)
+            handles.append(x)
+            values.append(x)
+    with np.errstate(all="ignore"):
+        if type(row) is ops.Op:
+            value = apply_elementwise(row.code, tuple(values))
+        else:
+            value = row.value(*values, **params)
+    if not g.open_recordings and isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biu":
+        return value  # no derivative goes through it, and nothing will be replayed
+    return of_node(append_structured(g, row, tuple(handles), params, value))
+
+
+cdef object constant(x):
+    """An operand that is no var: a float, or an array of numbers as it is now."""
+    cdef double number
+    if isinstance(x, (np.ndarray, list, tuple)):
+        x = np.asarray(x)
+        if checked(x).dtype.kind == "c":
+            raise TracingError("complex numbers have no derivatives here")
+        if x.ndim == 0:
+            return x.item()
+        if x.dtype.kind == "f" and x.dtype != np.float32:
+            return np.array(x, np.float64)
+        return x.copy()
+    if read_number(x, &number):
+        return number
+    raise TracingError(f"{type(x).__name__} is no number and no array of numbers")
+
+
+cdef bint goes_by_elements(arguments, size) except -1:
+    """Should an operation on so many elements be one on scalars?"""
+    cdef Graph g = own_graph()
+    if g.open_recordings and g.open_lanes:
+        if size > MOST_IN_A_LANE:
+            raise NeedsArrays
+        return True
+    if size > FEW:
+        return False
+    for x in arguments:
+        if type(x) is VarArray and (<VarArray>x).is_node():
+            return False
+    return True
+
+
+cdef object size_of(x):
+    return math.prod((<VarArray>x).shape) if type(x) is VarArray else np.size(x) if type(x) is not Var else 1
+
+
+cdef object moved(row, tuple arrays, tuple others, dict params):
+    """Apply a row that only moves elements to arrays of positions, and take the elements that are there."""
+    flat, positions = [], []
+    for x in arrays:
+        elements = elements_of(x) if is_array(x) else [x if type(x) is Var else float(x)]
+        shape = x.shape if is_array(x) else ()
+        positions.append(np.arange(len(flat), len(flat) + len(elements)).reshape(shape))
+        flat += elements
+    found = np.asarray(row.value(*positions, *others, **params))
+    return assemble([flat[k] for k in found.ravel().tolist()], found.shape)
+
+
+cdef object getitem(VarArray x, key):
+    """Elements of an array, by a key that may hold recorded integers."""
+    parts = key if type(key) is tuple else (key,)
+    if any([type(part) is Var or type(part) is VarArray for part in parts]):
+        if len(parts) != 1:
+            raise TracingError("integers that were computed from vars can be the only index; see numpy.take_along_axis")
+        return apply(structured.ROWS["take"], (x, key), {"axis": 0})
+    return apply(structured.ROWS["getitem"], (x,), {"key": frozen_key(key)})
+
+
+def frozen_key(key):
+    """An index as a parameter."""
+    for part in key if type(key) is tuple else (key,):
+        if type(part) is Var or type(part) is VarArray:
+            raise TracingError("an index that depends on vars cannot be part of this key; see numpy.where, numpy.take")
+    return freeze(key)
+
+
+cdef object sum_by_elements(VarArray x, axis, keepdims):
+    positions = x.positions_of_elements()
+    shape = np.sum(np.broadcast_to(0.0, x.lengths), axis=axis, keepdims=keepdims).shape  # NumPy checks the axes
+    if axis is None:
+        return assemble([total(x.flat)], shape)
+    axes = [k % x.ndim for k in (axis if isinstance(axis, tuple) else (axis,))]
+    others = [k for k in range(x.ndim) if k not in axes]
+    groups = positions.transpose(others + axes).reshape(-1, math.prod([x.lengths[k] for k in axes]))
+    flat = x.flat
+    return assemble([total([flat[k] for k in group]) for group in groups.tolist()], shape)
+
+
+cdef object total(elements):
+    """Sum of numbers and vars, from the first to the last."""
+    sums = None
+    for element in elements:
+        sums = element if sums is None else sums + element
+    return 0.0 if sums is None else sums
+
+
+cdef object matmul_by_elements(a, b):
+    """Product of vectors and matrices."""
+    kept, inner = a.shape[: len(a.shape) - 1], b.shape[0]
+    if a.shape != (*kept, inner):
+        raise ShapeError(f"arrays of shape {a.shape} and {b.shape} do not fit in a matrix product")
+    n_columns = b.shape[1] if len(b.shape) == 2 else 1
+    n_rows = a.shape[0] if len(a.shape) == 2 else 1
+    left, right = elements_of(a), elements_of(b)
+    rows = [left[k * inner : (k + 1) * inner] for k in range(n_rows)]
+    columns = [right[k::n_columns] for k in range(n_columns)]
+    products = [total([x * y for x, y in zip(row, column, strict=True)]) for row in rows for column in columns]
+    return assemble(products, kept + b.shape[1:])
+
+
+# ---- elementwise ops ----
 
 def elementwise(str name, tuple arguments):
     """An op on numbers, vars and arrays of them, broadcast against each other."""
     arrays = [x for x in arguments if is_array(x)]
-    if not any([type(x) is Var or type(x) is VarArray or np.iscomplexobj(x) for x in arguments]):
-        return kernels.evaluate(name, *arguments)[0]
+    row = ops.OPS[name]
+    if not any([type(x) is Var or type(x) is VarArray for x in arguments]):
+        if any([np.iscomplexobj(x) for x in arguments]):
+            return kernels.evaluate(name, *arguments)[0]
+        return apply_elementwise(row.code, arguments)
     if name == "pow" and is_two(arguments[1]):
-        name, arguments = "square", arguments[:1]
-    cdef int op = ops.OPS[name].code
-    shape = np.broadcast_shapes(*[x.shape for x in arrays])
+        name, arguments, row = "square", arguments[:1], ops.OPS["square"]
+    try:
+        shape = np.broadcast_shapes(*[x.shape for x in arrays])
+    except ValueError:
+        shapes = " and ".join([str(x.shape) for x in arrays])
+        raise ShapeError(f"{name} of arrays of shape {shapes}, which do not broadcast") from None
+    if not goes_by_elements(arguments, math.prod(shape)):
+        return recorded(row, arguments, {})
+    cdef int op = row.code
     columns = [column(x, shape) for x in arguments]
     if len(columns) == 1:
         found = [record1(op, x) for x in columns[0]]
@@ -382,27 +805,11 @@ cdef object column(object x, tuple shape):
     return [flat[k] for k in np.broadcast_to(np.arange(len(flat)).reshape(x.shape), shape).ravel().tolist()]
 
 
-cdef object total(elements):
-    """Sum of numbers and vars, from the first to the last."""
-    sums = None
-    for element in elements:
-        sums = element if sums is None else sums + element
-    return 0.0 if sums is None else sums
+cdef int refuse_reading() except -1:
+    raise TracingError(
+        "compile() records this function, and .data would freeze numbers that change from call to call; compute with "
+        "the array itself, or with wengert.stop_gradient(array)"
+    )
 
 
-cdef object matmul(object a, object b):
-    """Product of vectors and matrices."""
-    if not (is_array(a) and is_array(b)):
-        return NotImplemented
-    if len(a.shape) > 2 or len(b.shape) > 2:
-        raise TracingError(f"matrix products of arrays of shape {a.shape} and {b.shape} have no derivative rule here")
-    kept, inner = a.shape[: len(a.shape) - 1], b.shape[0]
-    if a.shape != (*kept, inner):
-        raise ShapeError(f"arrays of shape {a.shape} and {b.shape} do not fit in a matrix product")
-    n_columns = b.shape[1] if len(b.shape) == 2 else 1
-    n_rows = a.shape[0] if len(a.shape) == 2 else 1
-    left, right = elements_of(a), elements_of(b)
-    rows = [left[k * inner : (k + 1) * inner] for k in range(n_rows)]
-    columns = [right[k::n_columns] for k in range(n_columns)]
-    products = [total([x * y for x, y in zip(row, column, strict=True)]) for row in rows for column in columns]
-    return assemble(products, kept + b.shape[1:])
+structured.recorder = apply

@@ -13,12 +13,10 @@
 #include "vm.h"
 
 #if defined(__GNUC__)
-#define ALIGNED(pointer) __builtin_assume_aligned(pointer, 64)
 /* gcc stops inlining a large function where it is called twice, and then its loop is not vectorised. */
 #define INLINE_ALL __attribute__((flatten))
 #define NOT_INLINE __attribute__((noinline))
 #else
-#define ALIGNED(pointer) (pointer)
 #define INLINE_ALL
 #define NOT_INLINE
 #endif
@@ -35,15 +33,15 @@
 
 /* ---- a few operations: a loop per kind; VARY and FIX say what an operand is ---- */
 
-#define OPERAND_VARY(T, x, pointer) const T *restrict x = ALIGNED(pointer)
+#define OPERAND_VARY(T, x, pointer) const T *restrict x = pointer
 #define OPERAND_FIX(T, x, pointer) const T x = (T)*(const double *)(pointer)
 #define LANE_VARY(x) x[k]
 #define LANE_FIX(x) x
 
 #define LOOP_1(name, T, value) \
     static void name(const void *pa, const void *pb, const void *pc, void *pout, ptrdiff_t n_eights) { \
-        const T *restrict a = ALIGNED(pa); \
-        T *restrict out = ALIGNED(pout); \
+        const T *restrict a = pa; \
+        T *restrict out = pout; \
         (void)pb, (void)pc; \
         UNROLLED \
         for (size_t k = 0; k < 8 * (size_t)n_eights; k++) out[k] = value(a[k]); \
@@ -53,7 +51,7 @@
     static void name(const void *pa, const void *pb, const void *pc, void *pout, ptrdiff_t n_eights) { \
         OPERAND_##A(T, a, pa); \
         OPERAND_##B(T, b, pb); \
-        T *restrict out = ALIGNED(pout); \
+        T *restrict out = pout; \
         (void)pc; \
         UNROLLED \
         for (size_t k = 0; k < 8 * (size_t)n_eights; k++) out[k] = value(LANE_##A(a), LANE_##B(b)); \
@@ -64,7 +62,7 @@
         OPERAND_##A(T, a, pa); \
         OPERAND_##B(T, b, pb); \
         OPERAND_##C(T, c, pc); \
-        T *restrict out = ALIGNED(pout); \
+        T *restrict out = pout; \
         UNROLLED \
         for (size_t k = 0; k < 8 * (size_t)n_eights; k++) out[k] = value(LANE_##A(a), LANE_##B(b), LANE_##C(c)); \
     }
@@ -247,5 +245,14 @@ static const block_t BLOCKS[8 * N_INSTRUCTION_CODES] = {
 static const block_t FLOAT_BLOCKS[8 * N_INSTRUCTION_CODES] = {
 #include "instructions.h"
 };
+
+static void store_bools(const void *numbers, int single, char *restrict out, ptrdiff_t n) {
+    const double *restrict doubles = numbers;
+    const float *restrict floats = numbers;
+    if (single)
+        for (ptrdiff_t k = 0; k < n; k++) out[k] = floats[k] != 0.0f;
+    else
+        for (ptrdiff_t k = 0; k < n; k++) out[k] = doubles[k] != 0.0;
+}
 
 #endif

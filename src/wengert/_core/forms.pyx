@@ -163,7 +163,7 @@ cdef bint fits(Form form, object out):
 
 
 def form_of(nest):
-    """The form of what a recorded function returned, and its elements: vars and floats, in order.
+    """The form of what a recorded function returned, and its elements: vars, floats and whole arrays, in order.
 
     Raises
     ------
@@ -188,7 +188,10 @@ cdef Form take_apart(object nest, list elements):
         result.stacked = True
         return result
     if isinstance(nest, VarArray):
-        elements += nest.flat
+        if nest.is_whole:
+            elements.append(nest)
+        else:
+            elements += nest.flat
         return Form(ARRAY, shape=nest.shape)
     if isinstance(nest, np.ndarray):
         if nest.dtype.kind not in "fiub":

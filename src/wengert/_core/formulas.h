@@ -10,7 +10,7 @@
 #include "vmath/vmath.h"
 
 /* Codes that a program has besides those of the ops and superinstructions. */
-enum { CODE_GUARD = 83, N_INSTRUCTION_CODES = 84 };
+enum { CODE_GUARD = 108, N_INSTRUCTION_CODES = 109 };
 
 /* ---- values ---- */
 
@@ -88,6 +88,10 @@ static inline double value_sigmoid(double x) { return vsigmoid(x); }
 static inline float single_sigmoid(float x) { return (float)value_sigmoid(x); }
 static inline double value_softplus(double x) { return vsoftplus(x); }
 static inline float single_softplus(float x) { return (float)value_softplus(x); }
+static inline double value_log_expit(double x) { return (-vsoftplus((-x))); }
+static inline float single_log_expit(float x) { return (float)value_log_expit(x); }
+static inline double value_logit(double x) { return vlogit(x); }
+static inline float single_logit(float x) { return (float)value_logit(x); }
 static inline double value_relu(double x) { return ((x <= 0.0) ? 0.0 : x); }
 static inline float single_relu(float x) { return ((x <= 0.0f) ? 0.0f : x); }
 static inline double value_leaky_relu(double x, double alpha) { return ((x <= 0.0) ? (alpha * x) : x); }
@@ -102,6 +106,24 @@ static inline double value_erf(double x) { return verf(x); }
 static inline float single_erf(float x) { return (float)value_erf(x); }
 static inline double value_erfc(double x) { return verfc(x); }
 static inline float single_erfc(float x) { return (float)value_erfc(x); }
+static inline double value_erfcx(double x) { return verfcx(x); }
+static inline float single_erfcx(float x) { return (float)value_erfcx(x); }
+static inline double value_ndtr(double x) { return vndtr(x); }
+static inline float single_ndtr(float x) { return (float)value_ndtr(x); }
+static inline double value_log_ndtr(double x) { return vlog_ndtr(x); }
+static inline float single_log_ndtr(float x) { return (float)value_log_ndtr(x); }
+static inline double value_gammaln(double x) { return vgammaln(x); }
+static inline float single_gammaln(float x) { return (float)value_gammaln(x); }
+static inline double value_digamma(double x) { return vdigamma(x); }
+static inline float single_digamma(float x) { return (float)value_digamma(x); }
+static inline double value_trigamma(double x) { return vtrigamma(x); }
+static inline float single_trigamma(float x) { return (float)value_trigamma(x); }
+static inline double value_polygamma(double n, double x) { return vpolygamma(n, x); }
+static inline float single_polygamma(float n, float x) { return (float)value_polygamma(n, x); }
+static inline double value_xlogy(double x, double y) { return (((x == 0.0) & (y == y)) ? 0.0 : (x * vlog(y))); }
+static inline float single_xlogy(float x, float y) { return (float)value_xlogy(x, y); }
+static inline double value_xlog1py(double x, double y) { return (((x == 0.0) & (y == y)) ? 0.0 : (x * vlog1p(y))); }
+static inline float single_xlog1py(float x, float y) { return (float)value_xlog1py(x, y); }
 static inline double value_abs(double x) { return vfabs(x); }
 static inline float single_abs(float x) { return fabsf(x); }
 static inline double value_sign(double x) { return ((x > 0.0) ? 1.0 : ((x < 0.0) ? (-1.0) : ((x == 0.0) ? 0.0 : x))); }
@@ -112,12 +134,30 @@ static inline double value_floor(double x) { return vfloor(x); }
 static inline float single_floor(float x) { return floorf(x); }
 static inline double value_ceil(double x) { return vceil(x); }
 static inline float single_ceil(float x) { return ceilf(x); }
+static inline double value_trunc(double x) { return vtrunc(x); }
+static inline float single_trunc(float x) { return truncf(x); }
 static inline double value_round(double x) { return vround(x); }
 static inline float single_round(float x) { return rintf(x); }
 static inline double value_min(double a, double b) { return (((a <= b) | (a != a)) ? a : b); }
 static inline float single_min(float a, float b) { return (((a <= b) | (a != a)) ? a : b); }
 static inline double value_max(double a, double b) { return (((a >= b) | (a != a)) ? a : b); }
 static inline float single_max(float a, float b) { return (((a >= b) | (a != a)) ? a : b); }
+static inline double value_fmin(double a, double b) { return (((a <= b) | (b != b)) ? a : b); }
+static inline float single_fmin(float a, float b) { return (((a <= b) | (b != b)) ? a : b); }
+static inline double value_fmax(double a, double b) { return (((a >= b) | (b != b)) ? a : b); }
+static inline float single_fmax(float a, float b) { return (((a >= b) | (b != b)) ? a : b); }
+static inline double value_copysign(double a, double b) { return vcopysign(a, b); }
+static inline float single_copysign(float a, float b) { return copysignf(a, b); }
+static inline double value_heaviside(double x, double h) {
+    return ((x > 0.0) ? 1.0 : ((x < 0.0) ? 0.0 : ((x == 0.0) ? h : x)));
+}
+static inline float single_heaviside(float x, float h) {
+    return ((x > 0.0f) ? 1.0f : ((x < 0.0f) ? 0.0f : ((x == 0.0f) ? h : x)));
+}
+static inline double value_deg2rad(double x) { return (0.017453292519943295 * x); }
+static inline float single_deg2rad(float x) { return (0.017453292519943295f * x); }
+static inline double value_rad2deg(double x) { return (57.29577951308232 * x); }
+static inline float single_rad2deg(float x) { return (57.29577951308232f * x); }
 static inline double value_where(double condition, double a, double b) { return ((condition != 0.0) ? a : b); }
 static inline float single_where(float condition, float a, float b) { return ((condition != 0.0f) ? a : b); }
 static inline double value_stop_gradient(double x) { return x; }
@@ -138,8 +178,18 @@ static inline double value_logical_and(double a, double b) { return (((a != 0.0)
 static inline float single_logical_and(float a, float b) { return (((a != 0.0f) & (b != 0.0f)) ? 1.0f : 0.0f); }
 static inline double value_logical_or(double a, double b) { return (((a != 0.0) | (b != 0.0)) ? 1.0 : 0.0); }
 static inline float single_logical_or(float a, float b) { return (((a != 0.0f) | (b != 0.0f)) ? 1.0f : 0.0f); }
+static inline double value_logical_xor(double a, double b) { return (((a != 0.0) != (b != 0.0)) ? 1.0 : 0.0); }
+static inline float single_logical_xor(float a, float b) { return (((a != 0.0f) != (b != 0.0f)) ? 1.0f : 0.0f); }
 static inline double value_logical_not(double x) { return ((x == 0.0) ? 1.0 : 0.0); }
 static inline float single_logical_not(float x) { return ((x == 0.0f) ? 1.0f : 0.0f); }
+static inline double value_isnan(double x) { return ((x != x) ? 1.0 : 0.0); }
+static inline float single_isnan(float x) { return ((x != x) ? 1.0f : 0.0f); }
+static inline double value_isfinite(double x) { return (((x - x) == 0.0) ? 1.0 : 0.0); }
+static inline float single_isfinite(float x) { return (((x - x) == 0.0f) ? 1.0f : 0.0f); }
+static inline double value_isinf(double x) { return (((x != 0.0) & ((x + x) == x)) ? 1.0 : 0.0); }
+static inline float single_isinf(float x) { return (((x != 0.0f) & ((x + x) == x)) ? 1.0f : 0.0f); }
+static inline double value_signbit(double x) { return ((vcopysign(1.0, x) < 0.0) ? 1.0 : 0.0); }
+static inline float single_signbit(float x) { return ((copysignf(1.0f, x) < 0.0f) ? 1.0f : 0.0f); }
 
 /* ---- slopes: what they call are values ---- */
 
@@ -205,6 +255,8 @@ static inline double slope0_acosh(double x, double y) {
 static inline double slope0_atanh(double x, double y) { return (1.0 / ((1.0 - x) * (1.0 + x))); }
 static inline double slope0_sigmoid(double x, double y) { return (y * (1.0 - y)); }
 static inline double slope0_softplus(double x, double y) { return value_sigmoid(x); }
+static inline double slope0_log_expit(double x, double y) { return value_sigmoid((-x)); }
+static inline double slope0_logit(double x, double y) { return (1.0 / (x * (1.0 - x))); }
 static inline double slope0_relu(double x, double y) { return ((x <= 0.0) ? 0.0 : 1.0); }
 static inline double slope0_leaky_relu(double x, double alpha, double y) { return ((x <= 0.0) ? alpha : 1.0); }
 static inline double slope1_leaky_relu(double x, double alpha, double y) { return ((x <= 0.0) ? x : 0.0); }
@@ -220,15 +272,46 @@ static inline double slope0_silu(double x, double y) {
 }
 static inline double slope0_erf(double x, double y) { return (1.1283791670955126 * value_exp(((-x) * x))); }
 static inline double slope0_erfc(double x, double y) { return ((-1.1283791670955126) * value_exp(((-x) * x))); }
+static inline double slope0_erfcx(double x, double y) {
+    return ((x > 50.0) ? (((((((((((324.84375 / (x * x)) - 59.0625) / (x * x)) + 13.125) / (x * x)) - 3.75) / (x * x)) + 1.5) / (x * x)) - 1.0) * ((0.5641895835477563 / x) / x)) : (((2.0 * x) * y) - 1.1283791670955126));
+}
+static inline double slope0_ndtr(double x, double y) { return (0.3989422804014327 * value_exp((((-0.5) * x) * x))); }
+static inline double slope0_log_ndtr(double x, double y) {
+    return ((x > 0.0) ? (0.3989422804014327 * value_exp(((((-0.5) * x) * x) - y))) : (0.7978845608028654 / value_erfcx(((x > 0.0) ? 0.0 : ((-0.7071067811865476) * x)))));
+}
+static inline double slope0_gammaln(double x, double y) { return value_digamma(x); }
+static inline double slope0_digamma(double x, double y) { return value_trigamma(x); }
+static inline double slope0_trigamma(double x, double y) { return value_polygamma(2.0, x); }
+static inline double slope0_polygamma(double n, double x, double y) { return NAN; }
+static inline double slope1_polygamma(double n, double x, double y) { return value_polygamma((n + 1.0), x); }
+static inline double slope0_xlogy(double x, double y, double value) {
+    return (((x == 0.0) & (y <= 0.0)) ? 0.0 : value_log(y));
+}
+static inline double slope1_xlogy(double x, double y, double value) { return ((x == 0.0) ? 0.0 : (x / y)); }
+static inline double slope0_xlog1py(double x, double y, double value) {
+    return (((x == 0.0) & (y <= (-1.0))) ? 0.0 : value_log1p(y));
+}
+static inline double slope1_xlog1py(double x, double y, double value) { return ((x == 0.0) ? 0.0 : (x / (1.0 + y))); }
 static inline double slope0_abs(double x, double y) { return value_sign(x); }
 static inline double slope0_sign(double x, double y) { return 0.0; }
 static inline double slope0_floor(double x, double y) { return 0.0; }
 static inline double slope0_ceil(double x, double y) { return 0.0; }
+static inline double slope0_trunc(double x, double y) { return 0.0; }
 static inline double slope0_round(double x, double y) { return 0.0; }
 static inline double slope0_min(double a, double b, double y) { return ((a > b) ? 0.0 : ((a == b) ? 0.5 : 1.0)); }
 static inline double slope1_min(double a, double b, double y) { return ((b > a) ? 0.0 : ((a == b) ? 0.5 : 1.0)); }
 static inline double slope0_max(double a, double b, double y) { return ((a < b) ? 0.0 : ((a == b) ? 0.5 : 1.0)); }
 static inline double slope1_max(double a, double b, double y) { return ((b < a) ? 0.0 : ((a == b) ? 0.5 : 1.0)); }
+static inline double slope0_fmin(double a, double b, double y) { return (((a <= b) | (b != b)) ? 1.0 : 0.0); }
+static inline double slope1_fmin(double a, double b, double y) { return (((a <= b) | (b != b)) ? 0.0 : 1.0); }
+static inline double slope0_fmax(double a, double b, double y) { return (((a >= b) | (b != b)) ? 1.0 : 0.0); }
+static inline double slope1_fmax(double a, double b, double y) { return (((a >= b) | (b != b)) ? 0.0 : 1.0); }
+static inline double slope0_copysign(double a, double b, double y) { return (value_sign(a) * value_copysign(1.0, b)); }
+static inline double slope1_copysign(double a, double b, double y) { return 0.0; }
+static inline double slope0_heaviside(double a, double b, double y) { return 0.0; }
+static inline double slope1_heaviside(double x, double h, double y) { return ((x == 0.0) ? 1.0 : 0.0); }
+static inline double slope0_deg2rad(double x, double y) { return 0.017453292519943295; }
+static inline double slope0_rad2deg(double x, double y) { return 57.29577951308232; }
 static inline double slope0_where(double condition, double a, double b, double y) { return 0.0; }
 static inline double slope1_where(double condition, double a, double b, double y) {
     return ((condition != 0.0) ? 1.0 : 0.0);
@@ -253,7 +336,13 @@ static inline double slope0_logical_and(double a, double b, double y) { return 0
 static inline double slope1_logical_and(double a, double b, double y) { return 0.0; }
 static inline double slope0_logical_or(double a, double b, double y) { return 0.0; }
 static inline double slope1_logical_or(double a, double b, double y) { return 0.0; }
+static inline double slope0_logical_xor(double a, double b, double y) { return 0.0; }
+static inline double slope1_logical_xor(double a, double b, double y) { return 0.0; }
 static inline double slope0_logical_not(double x, double y) { return 0.0; }
+static inline double slope0_isnan(double x, double y) { return 0.0; }
+static inline double slope0_isfinite(double x, double y) { return 0.0; }
+static inline double slope0_isinf(double x, double y) { return 0.0; }
+static inline double slope0_signbit(double x, double y) { return 0.0; }
 
 /* ---- eager kernels ---- */
 
@@ -455,6 +544,16 @@ static inline void eager_softplus(const double *x, double *out) {
     out[1] = slope0_softplus(x[0], out[0]);
 }
 
+static inline void eager_log_expit(const double *x, double *out) {
+    out[0] = value_log_expit(x[0]);
+    out[1] = slope0_log_expit(x[0], out[0]);
+}
+
+static inline void eager_logit(const double *x, double *out) {
+    out[0] = value_logit(x[0]);
+    out[1] = slope0_logit(x[0], out[0]);
+}
+
 static inline void eager_relu(const double *x, double *out) {
     out[0] = value_relu(x[0]);
     out[1] = slope0_relu(x[0], out[0]);
@@ -492,6 +591,54 @@ static inline void eager_erfc(const double *x, double *out) {
     out[1] = slope0_erfc(x[0], out[0]);
 }
 
+static inline void eager_erfcx(const double *x, double *out) {
+    out[0] = value_erfcx(x[0]);
+    out[1] = slope0_erfcx(x[0], out[0]);
+}
+
+static inline void eager_ndtr(const double *x, double *out) {
+    out[0] = value_ndtr(x[0]);
+    out[1] = slope0_ndtr(x[0], out[0]);
+}
+
+static inline void eager_log_ndtr(const double *x, double *out) {
+    out[0] = value_log_ndtr(x[0]);
+    out[1] = slope0_log_ndtr(x[0], out[0]);
+}
+
+static inline void eager_gammaln(const double *x, double *out) {
+    out[0] = value_gammaln(x[0]);
+    out[1] = slope0_gammaln(x[0], out[0]);
+}
+
+static inline void eager_digamma(const double *x, double *out) {
+    out[0] = value_digamma(x[0]);
+    out[1] = slope0_digamma(x[0], out[0]);
+}
+
+static inline void eager_trigamma(const double *x, double *out) {
+    out[0] = value_trigamma(x[0]);
+    out[1] = slope0_trigamma(x[0], out[0]);
+}
+
+static inline void eager_polygamma(const double *x, double *out) {
+    out[0] = value_polygamma(x[0], x[1]);
+    out[1] = slope0_polygamma(x[0], x[1], out[0]);
+    out[2] = slope1_polygamma(x[0], x[1], out[0]);
+}
+
+static inline void eager_xlogy(const double *x, double *out) {
+    out[0] = value_xlogy(x[0], x[1]);
+    out[1] = slope0_xlogy(x[0], x[1], out[0]);
+    out[2] = slope1_xlogy(x[0], x[1], out[0]);
+}
+
+static inline void eager_xlog1py(const double *x, double *out) {
+    out[0] = value_xlog1py(x[0], x[1]);
+    out[1] = slope0_xlog1py(x[0], x[1], out[0]);
+    out[2] = slope1_xlog1py(x[0], x[1], out[0]);
+}
+
 static inline void eager_abs(const double *x, double *out) {
     out[0] = value_abs(x[0]);
     out[1] = slope0_abs(x[0], out[0]);
@@ -512,6 +659,11 @@ static inline void eager_ceil(const double *x, double *out) {
     out[1] = slope0_ceil(x[0], out[0]);
 }
 
+static inline void eager_trunc(const double *x, double *out) {
+    out[0] = value_trunc(x[0]);
+    out[1] = slope0_trunc(x[0], out[0]);
+}
+
 static inline void eager_round(const double *x, double *out) {
     out[0] = value_round(x[0]);
     out[1] = slope0_round(x[0], out[0]);
@@ -527,6 +679,40 @@ static inline void eager_max(const double *x, double *out) {
     out[0] = value_max(x[0], x[1]);
     out[1] = slope0_max(x[0], x[1], out[0]);
     out[2] = slope1_max(x[0], x[1], out[0]);
+}
+
+static inline void eager_fmin(const double *x, double *out) {
+    out[0] = value_fmin(x[0], x[1]);
+    out[1] = slope0_fmin(x[0], x[1], out[0]);
+    out[2] = slope1_fmin(x[0], x[1], out[0]);
+}
+
+static inline void eager_fmax(const double *x, double *out) {
+    out[0] = value_fmax(x[0], x[1]);
+    out[1] = slope0_fmax(x[0], x[1], out[0]);
+    out[2] = slope1_fmax(x[0], x[1], out[0]);
+}
+
+static inline void eager_copysign(const double *x, double *out) {
+    out[0] = value_copysign(x[0], x[1]);
+    out[1] = slope0_copysign(x[0], x[1], out[0]);
+    out[2] = slope1_copysign(x[0], x[1], out[0]);
+}
+
+static inline void eager_heaviside(const double *x, double *out) {
+    out[0] = value_heaviside(x[0], x[1]);
+    out[1] = slope0_heaviside(x[0], x[1], out[0]);
+    out[2] = slope1_heaviside(x[0], x[1], out[0]);
+}
+
+static inline void eager_deg2rad(const double *x, double *out) {
+    out[0] = value_deg2rad(x[0]);
+    out[1] = slope0_deg2rad(x[0], out[0]);
+}
+
+static inline void eager_rad2deg(const double *x, double *out) {
+    out[0] = value_rad2deg(x[0]);
+    out[1] = slope0_rad2deg(x[0], out[0]);
 }
 
 static inline void eager_where(const double *x, double *out) {
@@ -589,74 +775,123 @@ static inline void eager_logical_or(const double *x, double *out) {
     out[2] = slope1_logical_or(x[0], x[1], out[0]);
 }
 
+static inline void eager_logical_xor(const double *x, double *out) {
+    out[0] = value_logical_xor(x[0], x[1]);
+    out[1] = slope0_logical_xor(x[0], x[1], out[0]);
+    out[2] = slope1_logical_xor(x[0], x[1], out[0]);
+}
+
 static inline void eager_logical_not(const double *x, double *out) {
     out[0] = value_logical_not(x[0]);
     out[1] = slope0_logical_not(x[0], out[0]);
 }
 
+static inline void eager_isnan(const double *x, double *out) {
+    out[0] = value_isnan(x[0]);
+    out[1] = slope0_isnan(x[0], out[0]);
+}
+
+static inline void eager_isfinite(const double *x, double *out) {
+    out[0] = value_isfinite(x[0]);
+    out[1] = slope0_isfinite(x[0], out[0]);
+}
+
+static inline void eager_isinf(const double *x, double *out) {
+    out[0] = value_isinf(x[0]);
+    out[1] = slope0_isinf(x[0], out[0]);
+}
+
+static inline void eager_signbit(const double *x, double *out) {
+    out[0] = value_signbit(x[0]);
+    out[1] = slope0_signbit(x[0], out[0]);
+}
+
 static inline void fill_table(eager_t *eager) {
-    eager[6] = eager_add;
-    eager[7] = eager_sub;
-    eager[8] = eager_mul;
-    eager[9] = eager_div;
-    eager[10] = eager_neg;
-    eager[11] = eager_pow;
-    eager[12] = eager_mod;
-    eager[13] = eager_floordiv;
-    eager[14] = eager_mul_no_nan;
-    eager[15] = eager_square;
-    eager[16] = eager_reciprocal;
-    eager[17] = eager_sqrt;
-    eager[18] = eager_cbrt;
-    eager[19] = eager_hypot;
-    eager[20] = eager_exp;
-    eager[21] = eager_exp2;
-    eager[22] = eager_expm1;
-    eager[23] = eager_log;
-    eager[24] = eager_log2;
-    eager[25] = eager_log10;
-    eager[26] = eager_log1p;
-    eager[27] = eager_logaddexp;
-    eager[28] = eager_sin;
-    eager[29] = eager_cos;
-    eager[30] = eager_tan;
-    eager[31] = eager_asin;
-    eager[32] = eager_acos;
-    eager[33] = eager_atan;
-    eager[34] = eager_atan2;
-    eager[35] = eager_sinh;
-    eager[36] = eager_cosh;
-    eager[37] = eager_tanh;
-    eager[38] = eager_asinh;
-    eager[39] = eager_acosh;
-    eager[40] = eager_atanh;
-    eager[41] = eager_sigmoid;
-    eager[42] = eager_softplus;
-    eager[43] = eager_relu;
-    eager[44] = eager_leaky_relu;
-    eager[45] = eager_elu;
-    eager[46] = eager_gelu;
-    eager[47] = eager_silu;
-    eager[48] = eager_erf;
-    eager[49] = eager_erfc;
-    eager[50] = eager_abs;
-    eager[51] = eager_sign;
-    eager[52] = eager_floor;
-    eager[53] = eager_ceil;
-    eager[54] = eager_round;
-    eager[55] = eager_min;
-    eager[56] = eager_max;
-    eager[57] = eager_where;
-    eager[58] = eager_stop_gradient;
-    eager[59] = eager_lt;
-    eager[60] = eager_le;
-    eager[61] = eager_gt;
-    eager[62] = eager_ge;
-    eager[63] = eager_eq;
-    eager[64] = eager_ne;
-    eager[65] = eager_logical_and;
-    eager[66] = eager_logical_or;
-    eager[67] = eager_logical_not;
+    eager[8] = eager_add;
+    eager[9] = eager_sub;
+    eager[10] = eager_mul;
+    eager[11] = eager_div;
+    eager[12] = eager_neg;
+    eager[13] = eager_pow;
+    eager[14] = eager_mod;
+    eager[15] = eager_floordiv;
+    eager[16] = eager_mul_no_nan;
+    eager[17] = eager_square;
+    eager[18] = eager_reciprocal;
+    eager[19] = eager_sqrt;
+    eager[20] = eager_cbrt;
+    eager[21] = eager_hypot;
+    eager[22] = eager_exp;
+    eager[23] = eager_exp2;
+    eager[24] = eager_expm1;
+    eager[25] = eager_log;
+    eager[26] = eager_log2;
+    eager[27] = eager_log10;
+    eager[28] = eager_log1p;
+    eager[29] = eager_logaddexp;
+    eager[30] = eager_sin;
+    eager[31] = eager_cos;
+    eager[32] = eager_tan;
+    eager[33] = eager_asin;
+    eager[34] = eager_acos;
+    eager[35] = eager_atan;
+    eager[36] = eager_atan2;
+    eager[37] = eager_sinh;
+    eager[38] = eager_cosh;
+    eager[39] = eager_tanh;
+    eager[40] = eager_asinh;
+    eager[41] = eager_acosh;
+    eager[42] = eager_atanh;
+    eager[43] = eager_sigmoid;
+    eager[44] = eager_softplus;
+    eager[45] = eager_log_expit;
+    eager[46] = eager_logit;
+    eager[47] = eager_relu;
+    eager[48] = eager_leaky_relu;
+    eager[49] = eager_elu;
+    eager[50] = eager_gelu;
+    eager[51] = eager_silu;
+    eager[52] = eager_erf;
+    eager[53] = eager_erfc;
+    eager[54] = eager_erfcx;
+    eager[55] = eager_ndtr;
+    eager[56] = eager_log_ndtr;
+    eager[57] = eager_gammaln;
+    eager[58] = eager_digamma;
+    eager[59] = eager_trigamma;
+    eager[60] = eager_polygamma;
+    eager[61] = eager_xlogy;
+    eager[62] = eager_xlog1py;
+    eager[63] = eager_abs;
+    eager[64] = eager_sign;
+    eager[65] = eager_floor;
+    eager[66] = eager_ceil;
+    eager[67] = eager_trunc;
+    eager[68] = eager_round;
+    eager[69] = eager_min;
+    eager[70] = eager_max;
+    eager[71] = eager_fmin;
+    eager[72] = eager_fmax;
+    eager[73] = eager_copysign;
+    eager[74] = eager_heaviside;
+    eager[75] = eager_deg2rad;
+    eager[76] = eager_rad2deg;
+    eager[77] = eager_where;
+    eager[78] = eager_stop_gradient;
+    eager[79] = eager_lt;
+    eager[80] = eager_le;
+    eager[81] = eager_gt;
+    eager[82] = eager_ge;
+    eager[83] = eager_eq;
+    eager[84] = eager_ne;
+    eager[85] = eager_logical_and;
+    eager[86] = eager_logical_or;
+    eager[87] = eager_logical_xor;
+    eager[88] = eager_logical_not;
+    eager[89] = eager_isnan;
+    eager[90] = eager_isfinite;
+    eager[91] = eager_isinf;
+    eager[92] = eager_signbit;
 }
 
 /* ---- superinstructions ---- */

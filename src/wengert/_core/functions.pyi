@@ -18,46 +18,65 @@ __all__ = [
     "atanh",
     "cbrt",
     "ceil",
+    "copysign",
     "cos",
     "cosh",
+    "deg2rad",
+    "digamma",
     "div",
     "elu",
     "eq",
     "erf",
     "erfc",
+    "erfcx",
     "exp",
     "exp2",
     "expm1",
     "floor",
     "floordiv",
+    "fmax",
+    "fmin",
+    "gammaln",
     "ge",
     "gelu",
     "gt",
+    "heaviside",
     "hypot",
+    "isfinite",
+    "isinf",
+    "isnan",
     "le",
     "leaky_relu",
     "log",
     "log10",
     "log1p",
     "log2",
+    "log_expit",
+    "log_ndtr",
     "logaddexp",
     "logical_and",
     "logical_not",
     "logical_or",
+    "logical_xor",
+    "logit",
     "lt",
     "max",
     "min",
     "mod",
     "mul",
     "mul_no_nan",
+    "ndtr",
     "ne",
     "neg",
+    "polygamma",
     "pow",
+    "rad2deg",
     "reciprocal",
     "relu",
     "round",
     "sigmoid",
     "sign",
+    "signbit",
     "silu",
     "sin",
     "sinh",
@@ -68,7 +87,11 @@ __all__ = [
     "sub",
     "tan",
     "tanh",
+    "trigamma",
+    "trunc",
     "where",
+    "xlog1py",
+    "xlogy",
 ]
 
 _Number = float | np.floating[Any] | np.integer[Any] | np.bool_
@@ -222,6 +245,14 @@ def softplus(x: _Number) -> float: ...  # type: ignore[overload-overlap]
 @overload
 def softplus(x: _Number | Var) -> Var: ...
 @overload
+def log_expit(x: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def log_expit(x: _Number | Var) -> Var: ...
+@overload
+def logit(x: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def logit(x: _Number | Var) -> Var: ...
+@overload
 def relu(x: _Number) -> float: ...  # type: ignore[overload-overlap]
 @overload
 def relu(x: _Number | Var) -> Var: ...
@@ -250,6 +281,42 @@ def erfc(x: _Number) -> float: ...  # type: ignore[overload-overlap]
 @overload
 def erfc(x: _Number | Var) -> Var: ...
 @overload
+def erfcx(x: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def erfcx(x: _Number | Var) -> Var: ...
+@overload
+def ndtr(x: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def ndtr(x: _Number | Var) -> Var: ...
+@overload
+def log_ndtr(x: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def log_ndtr(x: _Number | Var) -> Var: ...
+@overload
+def gammaln(x: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def gammaln(x: _Number | Var) -> Var: ...
+@overload
+def digamma(x: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def digamma(x: _Number | Var) -> Var: ...
+@overload
+def trigamma(x: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def trigamma(x: _Number | Var) -> Var: ...
+@overload
+def polygamma(n: _Number, x: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def polygamma(n: _Number | Var, x: _Number | Var) -> Var: ...
+@overload
+def xlogy(x: _Number, y: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def xlogy(x: _Number | Var, y: _Number | Var) -> Var: ...
+@overload
+def xlog1py(x: _Number, y: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def xlog1py(x: _Number | Var, y: _Number | Var) -> Var: ...
+@overload
 def abs(x: _Number) -> float: ...  # type: ignore[overload-overlap]
 @overload
 def abs(x: _Number | Var) -> Var: ...
@@ -266,6 +333,10 @@ def ceil(x: _Number) -> float: ...  # type: ignore[overload-overlap]
 @overload
 def ceil(x: _Number | Var) -> Var: ...
 @overload
+def trunc(x: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def trunc(x: _Number | Var) -> Var: ...
+@overload
 def round(x: _Number) -> float: ...  # type: ignore[overload-overlap]
 @overload
 def round(x: _Number | Var) -> Var: ...
@@ -277,6 +348,30 @@ def min(a: _Number | Var, b: _Number | Var) -> Var: ...
 def max(a: _Number, b: _Number) -> float: ...  # type: ignore[overload-overlap]
 @overload
 def max(a: _Number | Var, b: _Number | Var) -> Var: ...
+@overload
+def fmin(a: _Number, b: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def fmin(a: _Number | Var, b: _Number | Var) -> Var: ...
+@overload
+def fmax(a: _Number, b: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def fmax(a: _Number | Var, b: _Number | Var) -> Var: ...
+@overload
+def copysign(a: _Number, b: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def copysign(a: _Number | Var, b: _Number | Var) -> Var: ...
+@overload
+def heaviside(x: _Number, h: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def heaviside(x: _Number | Var, h: _Number | Var) -> Var: ...
+@overload
+def deg2rad(x: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def deg2rad(x: _Number | Var) -> Var: ...
+@overload
+def rad2deg(x: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def rad2deg(x: _Number | Var) -> Var: ...
 @overload
 def where(condition: _Number, a: _Number, b: _Number) -> float: ...  # type: ignore[overload-overlap]
 @overload
@@ -318,6 +413,26 @@ def logical_or(a: _Number, b: _Number) -> float: ...  # type: ignore[overload-ov
 @overload
 def logical_or(a: _Number | Var, b: _Number | Var) -> Var: ...
 @overload
+def logical_xor(a: _Number, b: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def logical_xor(a: _Number | Var, b: _Number | Var) -> Var: ...
+@overload
 def logical_not(x: _Number) -> float: ...  # type: ignore[overload-overlap]
 @overload
 def logical_not(x: _Number | Var) -> Var: ...
+@overload
+def isnan(x: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def isnan(x: _Number | Var) -> Var: ...
+@overload
+def isfinite(x: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def isfinite(x: _Number | Var) -> Var: ...
+@overload
+def isinf(x: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def isinf(x: _Number | Var) -> Var: ...
+@overload
+def signbit(x: _Number) -> float: ...  # type: ignore[overload-overlap]
+@overload
+def signbit(x: _Number | Var) -> Var: ...

@@ -15,46 +15,65 @@ __all__ = [
     "atanh",
     "cbrt",
     "ceil",
+    "copysign",
     "cos",
     "cosh",
+    "deg2rad",
+    "digamma",
     "div",
     "elu",
     "eq",
     "erf",
     "erfc",
+    "erfcx",
     "exp",
     "exp2",
     "expm1",
     "floor",
     "floordiv",
+    "fmax",
+    "fmin",
+    "gammaln",
     "ge",
     "gelu",
     "gt",
+    "heaviside",
     "hypot",
+    "isfinite",
+    "isinf",
+    "isnan",
     "le",
     "leaky_relu",
     "log",
     "log10",
     "log1p",
     "log2",
+    "log_expit",
+    "log_ndtr",
     "logaddexp",
     "logical_and",
     "logical_not",
     "logical_or",
+    "logical_xor",
+    "logit",
     "lt",
     "max",
     "min",
     "mod",
     "mul",
     "mul_no_nan",
+    "ndtr",
     "ne",
     "neg",
+    "polygamma",
     "pow",
+    "rad2deg",
     "reciprocal",
     "relu",
     "round",
     "sigmoid",
     "sign",
+    "signbit",
     "silu",
     "sin",
     "sinh",
@@ -65,7 +84,11 @@ __all__ = [
     "sub",
     "tan",
     "tanh",
+    "trigamma",
+    "trunc",
     "where",
+    "xlog1py",
+    "xlogy",
 ]
 
 
@@ -876,6 +899,50 @@ def softplus(x):
     return record1(SOFTPLUS, x)
 
 
+def log_expit(x):
+    """Logarithm of the logistic function, ``-softplus(-x)``.
+
+    Parameters
+    ----------
+    x : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Examples
+    --------
+    >>> round(wg.log_expit(0.5), 6)
+    -0.474077
+    """
+    return record1(LOG_EXPIT, x)
+
+
+def logit(x):
+    """``log(x / (1 - x))``, the inverse of the logistic function.
+
+    Parameters
+    ----------
+    x : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Notes
+    -----
+    Real for x in [0, 1], NaN outside.
+
+    Examples
+    --------
+    >>> round(wg.logit(0.5), 6)
+    0.0
+    """
+    return record1(LOGIT, x)
+
+
 def relu(x):
     """Rectifier ``max(x, 0)``.
 
@@ -1030,6 +1097,203 @@ def erfc(x):
     return record1(ERFC, x)
 
 
+def erfcx(x):
+    """Scaled complementary error function ``exp(x**2) * erfc(x)``.
+
+    Parameters
+    ----------
+    x : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Examples
+    --------
+    >>> round(wg.erfcx(0.5), 6)
+    0.61569
+    """
+    return record1(ERFCX, x)
+
+
+def ndtr(x):
+    """Distribution function of the standard normal distribution.
+
+    Parameters
+    ----------
+    x : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Examples
+    --------
+    >>> round(wg.ndtr(0.5), 6)
+    0.691462
+    """
+    return record1(NDTR, x)
+
+
+def log_ndtr(x):
+    """Logarithm of the distribution function of the standard normal distribution.
+
+    Parameters
+    ----------
+    x : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Examples
+    --------
+    >>> round(wg.log_ndtr(0.5), 6)
+    -0.368946
+    """
+    return record1(LOG_NDTR, x)
+
+
+def gammaln(x):
+    """Logarithm of the absolute value of the gamma function.
+
+    Parameters
+    ----------
+    x : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Examples
+    --------
+    >>> round(wg.gammaln(0.5), 6)
+    0.572365
+    """
+    return record1(GAMMALN, x)
+
+
+def digamma(x):
+    """Derivative of the logarithm of the gamma function.
+
+    Parameters
+    ----------
+    x : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Examples
+    --------
+    >>> round(wg.digamma(0.5), 6)
+    -1.96351
+    """
+    return record1(DIGAMMA, x)
+
+
+def trigamma(x):
+    """Second derivative of the logarithm of the gamma function.
+
+    Parameters
+    ----------
+    x : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Examples
+    --------
+    >>> round(wg.trigamma(0.5), 6)
+    4.934802
+    """
+    return record1(TRIGAMMA, x)
+
+
+def polygamma(n, x):
+    """Derivative of order n of `digamma`, for integers n up to 170.
+
+    Parameters
+    ----------
+    n : float or Var
+    x : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Notes
+    -----
+    Real for n in [0, 170], NaN outside.
+
+    Examples
+    --------
+    >>> round(wg.polygamma(1, 2.0), 6)
+    0.644934
+    """
+    return record2(POLYGAMMA, n, x)
+
+
+def xlogy(x, y):
+    """``x * log(y)``, and 0 for x = 0 whatever y is.
+
+    Parameters
+    ----------
+    x : float or Var
+    y : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Notes
+    -----
+    Real for y in [0, inf], NaN outside.
+    At the kink (0, 0) the slope is (0, 0).
+
+    Examples
+    --------
+    >>> round(wg.xlogy(0.5, 2.0), 6)
+    0.346574
+    """
+    return record2(XLOGY, x, y)
+
+
+def xlog1py(x, y):
+    """``x * log(1 + y)``, and 0 for x = 0 whatever y is.
+
+    Parameters
+    ----------
+    x : float or Var
+    y : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Notes
+    -----
+    Real for y in [-1, inf], NaN outside.
+    At the kink (0, -1) the slope is (0, 0).
+
+    Examples
+    --------
+    >>> round(wg.xlog1py(0.5, 2.0), 6)
+    0.549306
+    """
+    return record2(XLOG1PY, x, y)
+
+
 def abs(x):
     """Absolute value.
 
@@ -1126,6 +1390,30 @@ def ceil(x):
     return record1(CEIL, x)
 
 
+def trunc(x):
+    """Nearest integer towards zero.
+
+    Parameters
+    ----------
+    x : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Notes
+    -----
+    At the kink (2,) the slope is (0,).
+
+    Examples
+    --------
+    >>> round(wg.trunc(0.5), 6)
+    0.0
+    """
+    return record1(TRUNC, x)
+
+
 def round(x):
     """Nearest integer, ties to the even one.
 
@@ -1198,6 +1486,147 @@ def max(a, b):
     2.0
     """
     return record2(MAX, a, b)
+
+
+def fmin(a, b):
+    """Smaller of two numbers; the other one if one is NaN.
+
+    Parameters
+    ----------
+    a : float or Var
+    b : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Notes
+    -----
+    At the kink (1, 1) the slope is (1, 0).
+
+    Examples
+    --------
+    >>> round(wg.fmin(0.5, 2.0), 6)
+    0.5
+    """
+    return record2(FMIN, a, b)
+
+
+def fmax(a, b):
+    """Larger of two numbers; the other one if one is NaN.
+
+    Parameters
+    ----------
+    a : float or Var
+    b : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Notes
+    -----
+    At the kink (1, 1) the slope is (1, 0).
+
+    Examples
+    --------
+    >>> round(wg.fmax(0.5, 2.0), 6)
+    2.0
+    """
+    return record2(FMAX, a, b)
+
+
+def copysign(a, b):
+    """Magnitude of the first number with the sign of the second.
+
+    Parameters
+    ----------
+    a : float or Var
+    b : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Notes
+    -----
+    At the kink (0, 1) the slope is (0, 0).
+    At the kink (2, 0) the slope is (1, 0).
+
+    Examples
+    --------
+    >>> round(wg.copysign(0.5, 2.0), 6)
+    0.5
+    """
+    return record2(COPYSIGN, a, b)
+
+
+def heaviside(x, h):
+    """0 for negative x, 1 for positive x, and `h` at 0.
+
+    Parameters
+    ----------
+    x : float or Var
+    h : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Notes
+    -----
+    At the kink (0, 0.5) the slope is (0, 1).
+
+    Examples
+    --------
+    >>> round(wg.heaviside(0.5, 2.0), 6)
+    1.0
+    """
+    return record2(HEAVISIDE, x, h)
+
+
+def deg2rad(x):
+    """Degrees to radians.
+
+    Parameters
+    ----------
+    x : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Examples
+    --------
+    >>> round(wg.deg2rad(0.5), 6)
+    0.008727
+    """
+    return record1(DEG2RAD, x)
+
+
+def rad2deg(x):
+    """Radians to degrees.
+
+    Parameters
+    ----------
+    x : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Examples
+    --------
+    >>> round(wg.rad2deg(0.5), 6)
+    28.64789
+    """
+    return record1(RAD2DEG, x)
 
 
 def where(condition, a, b):
@@ -1415,6 +1844,27 @@ def logical_or(a, b):
     return record2(LOGICAL_OR, a, b)
 
 
+def logical_xor(a, b):
+    """Exactly one is true.
+
+    Parameters
+    ----------
+    a : float or Var
+    b : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Examples
+    --------
+    >>> round(wg.logical_xor(0.5, 2.0), 6)
+    0.0
+    """
+    return record2(LOGICAL_XOR, a, b)
+
+
 def logical_not(x):
     """The contrary.
 
@@ -1433,3 +1883,83 @@ def logical_not(x):
     0.0
     """
     return record1(LOGICAL_NOT, x)
+
+
+def isnan(x):
+    """Is it not a number?
+
+    Parameters
+    ----------
+    x : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Examples
+    --------
+    >>> round(wg.isnan(0.5), 6)
+    0.0
+    """
+    return record1(ISNAN, x)
+
+
+def isfinite(x):
+    """Is it neither infinite nor NaN?
+
+    Parameters
+    ----------
+    x : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Examples
+    --------
+    >>> round(wg.isfinite(0.5), 6)
+    1.0
+    """
+    return record1(ISFINITE, x)
+
+
+def isinf(x):
+    """Is it infinity, of either sign?
+
+    Parameters
+    ----------
+    x : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Examples
+    --------
+    >>> round(wg.isinf(0.5), 6)
+    0.0
+    """
+    return record1(ISINF, x)
+
+
+def signbit(x):
+    """Is it negative, or -0.0?
+
+    Parameters
+    ----------
+    x : float or Var
+
+    Returns
+    -------
+    float or Var
+        A var if an argument is one.
+
+    Examples
+    --------
+    >>> round(wg.signbit(0.5), 6)
+    0.0
+    """
+    return record1(SIGNBIT, x)

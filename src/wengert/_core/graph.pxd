@@ -13,6 +13,10 @@
 # * LANE_SUM is the sum of its arg0 over all lanes, which is uniform again.
 # * PAIR carries two arguments to an op of three: where(c, a, b) is PAIR(a, b), with the slopes 1 and 0 of the choice,
 #   then WHERE(c, pair).
+# * STRUCTURED is an array, or a number made from arrays: what it is stands in its record (structured_node.pxd).  Its
+#   arguments are nodes as ever, more than two of them in a chain of PAIRs, and all slopes are 0: a sweep hands nothing
+#   on through them, but whoever asks which nodes another one needs finds the way.
+# * ELEMENT is one element of its arg0, an array; its slope1 is the position.
 #
 # A place is a slot in the registry of live vars.  Compaction renumbers nodes but never moves a place.
 
@@ -52,6 +56,11 @@ cdef class Graph:
     cdef int64_t here  # where the user's code is now; see origin.pxd
     cdef list codes  # code objects that origins mean
     cdef dict numbers_of_codes  # of these, by id
+    cdef dict records  # of the STRUCTURED nodes, by node, in their order
+    cdef dict array_adjoints  # of the last sweep through arrays: adjoints by node
+    cdef Py_ssize_t array_bytes  # of arrays that were recorded since the last compaction
+    cdef Py_ssize_t array_bytes_kept  # of arrays that the last compaction left
+    cdef int open_derivations  # derivatives that are being appended: until they are there, no node is renumbered
 
     # All of these may raise MemoryError, and then leave the graph as it was.
     cdef int set_capacity(self, int capacity) except -1

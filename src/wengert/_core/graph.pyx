@@ -48,6 +48,7 @@ cdef class Graph:
         self.adjoint = None
         self.touched = None
         self.origin = None
+        self.records, self.array_adjoints = {}, {}
         self.set_capacity(FIRST_CAPACITY)
         self.n_nodes = 0
         append(self, NONE, 0, 0, 0.0, 0.0, 0.0)
@@ -93,8 +94,11 @@ cdef class Graph:
         try:
             reached = self.reached_from(self.live_nodes())
             n_reached = np.count_nonzero(reached)
-            if even_if_little or (2 * n_reached < self.n_capacity and not self.open_recordings):
+            if not self.open_recordings and not self.open_derivations and (
+                    even_if_little or 2 * n_reached < self.n_capacity):
                 self.keep(reached, n_reached)
+            elif even_if_little:
+                pass
             elif self.n_capacity <= INT_MAX // 2:
                 self.recent_peak = n_reached
                 self.set_capacity(2 * self.n_capacity)
@@ -185,6 +189,11 @@ cdef class Graph:
         if n_adjoints:
             self.adjoint[kept:] = 0.0
             self.touch(0, <int>self.touched.shape[0] - 1)
+        self.array_adjoints = {renumbered[<int>node]: adjoint for node, adjoint in self.array_adjoints.items()
+                               if reached[<int>node]}
+        self.records = {renumbered[<int>node]: record for node, record in self.records.items() if reached[<int>node]}
+        self.array_bytes = 0
+        self.array_bytes_kept = sum([record.n_bytes for record in self.records.values()])
         return 0
 
     cdef int forget_after(self, int node) except -1:
@@ -199,6 +208,10 @@ cdef class Graph:
             if n_adjoints > last + 1:
                 memset(&self.adjoint[last + 1], 0, (n_adjoints - last - 1) * sizeof(double))
         self.n_nodes = last + 1
+        while self.records and next(reversed(self.records)) > last:
+            self.records.popitem()
+        if self.array_adjoints:
+            self.array_adjoints = {kept: adjoint for kept, adjoint in self.array_adjoints.items() if kept <= last}
         return 0
 
     cdef int more_places(self) except -1:

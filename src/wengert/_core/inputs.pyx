@@ -5,13 +5,20 @@ where they may be differentiated or replayed again: while a function is recorded
 depends on other vars than its own inputs (those of an enclosing transform, or a leaf).
 """
 
+cimport cython
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
 import numpy as np
 
-from wengert._core.codes cimport INPUT, LANE, PAIR
+from wengert._core.array_node cimport ArrayNode, append_structured, node_of_array
+from wengert._core.array_node import INPUT_ARRAY
+from wengert._core.array_sweep cimport has_arrays, sweep_arrays
+from wengert._core.arrays import (
+    VarArray, assemble, assembled_node, checked, elements_of, expanded, is_array, values_of,
+)
+from wengert._core.codes cimport INPUT, LANE, PAIR, STRUCTURED
 from wengert._core.current cimport own_graph
-from wengert._core.derive cimport derive, first_of, last_of
+from wengert._core.derive cimport derive, first_of, is_handle, last_of, node_of_handle
 from wengert._core.graph cimport Graph, append, check_owner, refuse_graph
 from wengert._core.number cimport demand_number
 from wengert._core.var cimport Var, node_of, wrap
@@ -28,12 +35,69 @@ def holds_only_numbers(items):
     return True
 
 
-def open_inputs(list numbers):
-    """Record the inputs of a function under transformation: a list of vars. Pair every call with `close_inputs`.
+@cython.final
+cdef class ArrayInput:
+    """An array that a function under transformation gets.
 
-    A var among the numbers is what its input stands for. In a mapped function every lane has its own inputs. They are
-    neighbours in the graph, and remain so, since nothing is recorded between them and all of them are held.
+    Its elements become inputs if the function asks for one, the whole array if it asks for that; or both, and then the
+    derivative is the sum of the two.
     """
+
+    cdef readonly object outer  # what was passed: an ndarray or VarArray
+    cdef readonly list elements  # None until they are opened
+    cdef readonly ArrayNode whole  # None until it is opened
+    cdef readonly int leaf
+
+    def __init__(self, outer):
+        self.outer, self.leaf = outer, -1
+
+    @property
+    def shape(self):
+        return self.outer.shape
+
+    def look(self):
+        """Any shape will do."""
+
+    def open_elements(self):
+        """Its elements as inputs."""
+        if self.elements is None:
+            self.elements = append_inputs(elements_of(self.outer))
+        return self.elements
+
+    def open_whole(self):
+        """The array as one input."""
+        cdef Graph g
+        if self.whole is None:
+            if type(self.outer) is VarArray:
+                outer = expanded([self.outer], [None])[0]
+                node = outer[0] if len(outer) == 1 and type(outer[0]) is ArrayNode else (
+                    assembled_node(self.outer))
+                self.whole = append_structured(own_graph(), INPUT_ARRAY, (node,), {}, (<ArrayNode>node).value)
+            else:
+                self.whole = append_structured(own_graph(), INPUT_ARRAY, (), {}, values_of(self.outer).copy())
+            g = self.whole.graph
+            g.slope1[node_of_array(self.whole)] = 1.0  # it is open, as `forbid_open_inputs` asks
+        return self.whole
+
+    def derivative(self, found):
+        """The derivative in this array, from those of what was opened (an iterator, which moves on)."""
+        if self.elements is not None:
+            result = assemble([next(found) for _ in self.elements], self.shape)
+            if type(result) is np.ndarray and self.outer.dtype == np.float32:
+                result = result.astype(np.float32)
+        else:
+            result = None
+        if self.whole is not None:
+            whole = next(found)
+            if whole is not None:
+                result = whole if result is None else result + whole
+        if result is None:
+            return np.zeros(self.shape, np.float32 if self.outer.dtype == np.float32 else np.float64)
+        return result
+
+
+cdef list append_inputs(list numbers):
+    """Record inputs, which are neighbours in the graph. A var among the numbers is what its input stands for."""
     cdef Graph g = own_graph()
     cdef list inputs = []
     cdef int node, op = LANE if g.open_lanes else INPUT
@@ -47,28 +111,92 @@ def open_inputs(list numbers):
             inputs.append(wrap(g, append(g, op, node, 0, g.value[node], 1.0, 1.0)))
         else:
             inputs.append(wrap(g, append(g, op, 0, 0, demand_number(number), 0.0, 1.0)))
+    return inputs
+
+
+def open_inputs(list leaves):
+    """Record the inputs of a function under transformation. Pair every call with `close_inputs`.
+
+    Of numbers and vars, a list of vars. Among them, of arrays, are `ArrayInput` objects, of which nothing is recorded
+    yet. In a mapped function every lane has its own inputs.
+    """
+    cdef list inputs
+    cdef Graph g = own_graph()
+    if holds_only_numbers(leaves):
+        inputs = append_inputs(leaves)
+    else:
+        scalars = iter(append_inputs([leaf for leaf in leaves if not is_array(leaf) and not is_zero_d(leaf)]))
+        inputs = [ArrayInput(leaf if type(leaf) is VarArray else real_array(leaf))
+                  if is_array(leaf) or is_zero_d(leaf) else next(scalars) for leaf in leaves]
     g.open_transforms += 1
     return inputs
+
+
+cdef bint is_zero_d(leaf):
+    return isinstance(leaf, np.ndarray) and leaf.ndim == 0
+
+
+cdef object real_array(array):
+    if checked(array).dtype.kind == "c":
+        raise TracingError(f"expected an array of real numbers, got one of {array.dtype}")
+    return array
+
+
+def for_function(inputs):
+    """The inputs as the function gets them."""
+    return [x if type(x) is Var else VarArray.deferred(x) for x in inputs]
+
+
+def opened(inputs):
+    """The vars and array nodes that were opened: the list itself if there are no arrays."""
+    for x in inputs:
+        if type(x) is not Var:
+            break
+    else:
+        return inputs
+    found = []
+    for x in inputs:
+        if type(x) is Var:
+            found.append(x)
+        else:
+            found += [] if x.elements is None else x.elements
+            found += [] if x.whole is None else [x.whole]
+    return found
+
+
+def gathered(inputs, found):
+    """One derivative for each input, from those of what was opened."""
+    rest = iter(found)
+    return [next(rest) if type(x) is Var else x.derivative(rest) for x in inputs]
+
+
+def zero_derivatives(inputs):
+    """The derivatives of a constant in each input."""
+    return [0.0 if type(x) is Var else np.zeros(x.shape, x.outer.dtype if x.outer.dtype == np.float32 else np.float64)
+            for x in inputs]
 
 
 def close_inputs(list inputs):
     """The function under transformation has returned or failed: empty the list, and forget what nobody holds."""
     cdef Graph g = own_graph()
-    cdef int k, first = first_of(g, inputs)
+    cdef list handles = opened(inputs)
+    cdef int first = first_of(g, handles)
     g.open_transforms -= 1
-    for k in range(len(inputs)):
-        g.slope1[first + k] = 0.0
+    for v in handles:
+        g.slope1[node_of_handle(v)] = 0.0
+    handles = v = None
     if inputs:
         inputs.clear()
         g.forget_after(first)
 
 
-def forbid_open_inputs(Var output):
+def forbid_open_inputs(output):
     """Refuse gradients, which are numbers, of what depends on the inputs of a function under transformation."""
     cdef Graph g = output.graph
-    reached = np.asarray(g.reached_from(np.array([node_of(output)], np.int32)))
+    reached = np.asarray(g.reached_from(np.array([node_of_handle(output)], np.int32)))
     op = g.array("op")[: g.n_nodes]
-    if np.any(reached & ((op == INPUT) | (op == LANE)) & (g.array("slope1")[: g.n_nodes] == 1.0)):
+    inputs = (op == INPUT) | (op == LANE) | (op == STRUCTURED)
+    if np.any(reached & inputs & (g.array("slope1")[: g.n_nodes] == 1.0)):
         raise TracingError(
             "this derivative depends on the inputs of an enclosing grad, jacobian or another transform, whose "
             "derivative would be lost: take wengert.grad in place of backward()"
@@ -116,7 +244,7 @@ cdef bint depends_on_others(Graph g, list inputs, list outputs) except -1:
     cdef int first = first_of(g, inputs), last = last_of(outputs)
     cdef unsigned char* reached
     for v in outputs:
-        if type(v) is Var and node_of(<Var>v) < first:
+        if is_handle(v) and node_of_handle(v) < first:
             return True
     if last == 0 or not may_depend_on_others(g, first, last):
         return False
@@ -124,8 +252,8 @@ cdef bint depends_on_others(Graph g, list inputs, list outputs) except -1:
     if reached == NULL:
         raise MemoryError(f"no memory for the derivatives of {last - first + 1} nodes")
     for v in outputs:
-        if type(v) is Var:
-            reached[node_of(<Var>v) - first] = 1
+        if is_handle(v):
+            reached[node_of_handle(v) - first] = 1
     try:
         return reaches_before(g, first, last, reached)
     finally:
@@ -137,50 +265,80 @@ cdef bint is_symbolic(Graph g, list inputs, list outputs, list given) except -1:
         if type(number) is Var:
             check_same(g, (<Var>number).graph)
             return True
+        if type(number) is VarArray:
+            return True
     return g.open_recordings or depends_on_others(g, inputs, outputs)
 
 
-cdef Graph graph_of(list variables):
+cdef Graph graph_of(list handles):
     """The graph of this thread, which must be that of the vars."""
     cdef Graph g = own_graph()
-    for v in variables:
-        if type(v) is Var:
-            check_same(g, (<Var>v).graph)
+    for v in handles:
+        if is_handle(v):
+            check_same(g, v.graph)
     return g
+
+
+cdef object number_at(Graph g, object handle):
+    """The value of a var or array node, or a constant."""
+    if type(handle) is Var:
+        return g.value[node_of(<Var>handle)]
+    return (<ArrayNode>handle).value if type(handle) is ArrayNode else handle
 
 
 # ---- derivatives ----
 
 def settled(list outputs, list inputs):
     """The outputs as the caller gets them: numbers, but vars where these depend on others than the inputs."""
-    cdef Graph g = graph_of(outputs)
-    if is_symbolic(g, inputs, outputs, []):
+    parts = expanded(outputs, outputs)[0]
+    cdef Graph g = graph_of(parts)
+    if is_symbolic(g, opened(inputs), parts, []):
         return list(outputs)
-    return [g.value[node_of(<Var>v)] if type(v) is Var else v for v in outputs]
+    return [output.data if type(output) is VarArray else number_at(g, output) for output in outputs]
 
 
 def value_and_derivatives(Var output, list inputs):
     """Value of an output, and its derivatives in each of the inputs, a list. No leaf's `grad` changes."""
     cdef Graph g = output.graph
-    cdef int k, first = first_of(g, inputs), node
+    cdef list handles = opened(inputs)
+    cdef int first = first_of(g, handles), node
     check_owner(g)
     node = node_of(output)
     if g.open_recordings or node < first or (
-            may_depend_on_others(g, first, node) and depends_on_others(g, inputs, [output])):
-        return output, derive(g, inputs, [output], [1.0], True)
-    g.sweep(node, 1.0, False)
-    return g.value[node], [g.adjoint[first + k] for k in range(len(inputs))]
+            may_depend_on_others(g, first, node) and depends_on_others(g, handles, [output])):
+        return output, gathered(inputs, derive(g, handles, [output], [1.0], True))
+    if has_arrays(g, first, node):
+        sweep_arrays(g, [(output, 1.0)], False)
+    else:
+        g.sweep(node, 1.0, False)
+    return g.value[node], gathered(inputs, adjoints_of(g, handles))
+
+
+cdef list adjoints_of(Graph g, list handles):
+    """What the last sweep left at vars and array nodes."""
+    cdef list found = []
+    for v in handles:
+        if type(v) is Var:
+            found.append(g.adjoint[node_of(<Var>v)])
+        else:
+            found.append(g.array_adjoints.get(node_of_array(<ArrayNode>v)))
+    return found
 
 
 def pull(list inputs, list outputs, list adjoints):
     """Adjoints of the inputs, given those of the outputs (reverse mode). An output that is no var is a constant."""
+    cdef list handles = opened(inputs), numbers, seeds
+    outputs, adjoints = expanded(outputs, adjoints)
     cdef Graph g = graph_of(outputs)
-    cdef Var v
-    cdef list numbers
     cdef double number
     cdef int sums = 0, first
-    if is_symbolic(g, inputs, outputs, adjoints):
-        return derive(g, inputs, outputs, adjoints, True)
+    if is_symbolic(g, handles, outputs, adjoints):
+        return gathered(inputs, derive(g, handles, outputs, adjoints, True))
+    if has_arrays(g, 1, last_of(outputs)):
+        seeds = [(output, adjoint if type(output) is ArrayNode else demand_number(adjoint))
+                 for output, adjoint in zip(outputs, adjoints, strict=True) if is_handle(output)]
+        sweep_arrays(g, seeds, False)
+        return gathered(inputs, adjoints_of(g, handles))
     # A sweep starts at one node: the chain of pairs below has the outputs as arguments and the adjoints as slopes.
     numbers = [demand_number(adjoint) for adjoint in adjoints]
     g.prepare(len(outputs))
@@ -189,33 +347,76 @@ def pull(list inputs, list outputs, list adjoints):
         if type(output) is Var:
             sums = append(g, PAIR, sums, node_of(<Var>output), 0.0, 1.0, number)
     if not sums:
-        return [0.0] * len(inputs)
+        return gathered(inputs, [None if type(v) is ArrayNode else 0.0 for v in handles])
     g.sweep(sums, 1.0, False)
-    found = [g.adjoint[node_of(v)] for v in inputs]
+    found = adjoints_of(g, handles)
     g.forget_after(first)
-    return found
+    return gathered(inputs, found)
+
+
+def backward(output, weights):
+    """Add the gradient of a weighted sum of the elements of an array to the leaves."""
+    parts, numbers = expanded([output], [weights])
+    cdef Graph g = graph_of(parts)
+    check_owner(g)
+    if g.open_recordings:
+        raise TracingError("compile() records this function, and gradients from backward() are numbers that would "
+                           "be frozen; take wengert.grad")
+    if g.open_transforms:
+        for part in parts:
+            if is_handle(part):
+                forbid_open_inputs(part)
+    sweep_arrays(g, [(part, number) for part, number in zip(parts, numbers) if is_handle(part)], True)
 
 
 def push(list inputs, list outputs, list tangents):
     """Tangents of the outputs, given those of the inputs (forward mode). An output that is no var is a constant."""
+    cdef list handles, given = []
+    for x, direction in zip(inputs, tangents, strict=True):
+        if type(x) is Var:
+            given.append(direction)
+            continue
+        if x.elements is not None:
+            given += elements_of(direction) if is_array(direction) else elements_of(np.reshape(direction, x.shape))
+        if x.whole is not None:
+            given.append(direction)
+    handles = opened(inputs)
+    parts = expanded(outputs, outputs)[0]
+    found = iter(pushed(handles, parts, given))
+    results = []
+    for output in outputs:
+        if type(output) is VarArray and len(expanded([output], [0.0])[0]) == 1 and type(
+                expanded([output], [0.0])[0][0]) is ArrayNode:
+            direction = next(found)
+            results.append(np.zeros(output.shape, output.dtype) if direction is None else direction)
+        elif is_array(output):
+            results.append(assemble([next(found) for _ in range(output.size)], output.shape))
+        else:
+            results.append(next(found))
+    return results
+
+
+cdef list pushed(list handles, list outputs, list tangents):
+    """The same for vars and array nodes."""
     cdef Graph g = graph_of(outputs)
-    cdef Var v
     cdef list numbers
     cdef int first, last, node
     cdef double* tangent
-    if is_symbolic(g, inputs, outputs, tangents):
-        return derive(g, inputs, outputs, tangents, False)
-    numbers = [demand_number(number) for number in tangents]
-    first, last = first_of(g, inputs), last_of(outputs)
+    first, last = first_of(g, handles), last_of(outputs)
+    if is_symbolic(g, handles, outputs, tangents):
+        return derive(g, handles, outputs, tangents, False)
     if last < first:
-        return [0.0] * len(outputs)
+        return [None if type(output) is ArrayNode else 0.0 for output in outputs]
+    if has_arrays(g, first, last):
+        return [number_of_derivative(g, x) for x in derive(g, handles, outputs, tangents, False)]
+    numbers = [demand_number(number) for number in tangents]
     tangent = <double*>PyMem_Calloc(last - first + 1, sizeof(double))
     if tangent == NULL:
         raise MemoryError(f"no memory for the tangents of {last - first + 1} nodes")
     try:
-        for v, number in zip(inputs, numbers, strict=True):
-            if node_of(v) <= last:
-                tangent[node_of(v) - first] = number
+        for v, number in zip(handles, numbers, strict=True):
+            if node_of(<Var>v) <= last:
+                tangent[node_of(<Var>v) - first] = number
         ascend(g, first, last, tangent)
         found = []
         for output in outputs:
@@ -224,6 +425,13 @@ def push(list inputs, list outputs, list tangents):
         return found
     finally:
         PyMem_Free(tangent)
+
+
+cdef object number_of_derivative(Graph g, object x):
+    """A derivative that was recorded, as a number or array of numbers."""
+    if type(x) is VarArray:
+        return np.array(x.data)
+    return number_at(g, x)
 
 
 cdef void ascend(Graph g, int first, int last, double* tangent) noexcept nogil:

@@ -42,6 +42,8 @@ cdef extern from "formulas.h" nogil:
     void eager_atanh(const double* x, double* out) noexcept
     void eager_sigmoid(const double* x, double* out) noexcept
     void eager_softplus(const double* x, double* out) noexcept
+    void eager_log_expit(const double* x, double* out) noexcept
+    void eager_logit(const double* x, double* out) noexcept
     void eager_relu(const double* x, double* out) noexcept
     void eager_leaky_relu(const double* x, double* out) noexcept
     void eager_elu(const double* x, double* out) noexcept
@@ -49,13 +51,29 @@ cdef extern from "formulas.h" nogil:
     void eager_silu(const double* x, double* out) noexcept
     void eager_erf(const double* x, double* out) noexcept
     void eager_erfc(const double* x, double* out) noexcept
+    void eager_erfcx(const double* x, double* out) noexcept
+    void eager_ndtr(const double* x, double* out) noexcept
+    void eager_log_ndtr(const double* x, double* out) noexcept
+    void eager_gammaln(const double* x, double* out) noexcept
+    void eager_digamma(const double* x, double* out) noexcept
+    void eager_trigamma(const double* x, double* out) noexcept
+    void eager_polygamma(const double* x, double* out) noexcept
+    void eager_xlogy(const double* x, double* out) noexcept
+    void eager_xlog1py(const double* x, double* out) noexcept
     void eager_abs(const double* x, double* out) noexcept
     void eager_sign(const double* x, double* out) noexcept
     void eager_floor(const double* x, double* out) noexcept
     void eager_ceil(const double* x, double* out) noexcept
+    void eager_trunc(const double* x, double* out) noexcept
     void eager_round(const double* x, double* out) noexcept
     void eager_min(const double* x, double* out) noexcept
     void eager_max(const double* x, double* out) noexcept
+    void eager_fmin(const double* x, double* out) noexcept
+    void eager_fmax(const double* x, double* out) noexcept
+    void eager_copysign(const double* x, double* out) noexcept
+    void eager_heaviside(const double* x, double* out) noexcept
+    void eager_deg2rad(const double* x, double* out) noexcept
+    void eager_rad2deg(const double* x, double* out) noexcept
     void eager_where(const double* x, double* out) noexcept
     void eager_stop_gradient(const double* x, double* out) noexcept
     void eager_lt(const double* x, double* out) noexcept
@@ -66,4 +84,9 @@ cdef extern from "formulas.h" nogil:
     void eager_ne(const double* x, double* out) noexcept
     void eager_logical_and(const double* x, double* out) noexcept
     void eager_logical_or(const double* x, double* out) noexcept
+    void eager_logical_xor(const double* x, double* out) noexcept
     void eager_logical_not(const double* x, double* out) noexcept
+    void eager_isnan(const double* x, double* out) noexcept
+    void eager_isfinite(const double* x, double* out) noexcept
+    void eager_isinf(const double* x, double* out) noexcept
+    void eager_signbit(const double* x, double* out) noexcept

@@ -4,8 +4,14 @@ Its inputs become fresh nodes of the thread's graph, with example values; until 
 node, where it was made, and which way every branch went.
 """
 
+import numpy as np
+
+from wengert._core.array_node cimport append_structured
+from wengert._core.array_node import INPUT_ARRAY
+from wengert._core.array_sweep cimport has_arrays
 from wengert._core.codes cimport INPUT, LANE, LANE_SUM
 from wengert._core.current cimport own_graph
+from wengert._core.derive cimport node_of_handle
 from wengert._core.graph cimport Graph, append, check_owner, reserve
 from wengert._core.var cimport Var, node_of, wrap
 from wengert.errors import TracingError
@@ -46,6 +52,27 @@ def add_input(double value, bint varying):
     cdef Graph g = own_graph()
     reserve(g)
     return wrap(g, append(g, LANE if varying else INPUT, 0, 0, value, 0.0, 0.0))
+
+
+def add_array(values):
+    """An array as an input of the recording: a node."""
+    return append_structured(own_graph(), INPUT_ARRAY, (), {}, np.array(values))
+
+
+def needs_arrays(int first, list handles):
+    """Does one of these vars and array nodes, or what it needs of this recording, come from arrays?"""
+    cdef Graph g = own_graph()
+    cdef int node
+    if not has_arrays(g, first, g.n_nodes):
+        return False
+    nodes = np.array([node_of_handle(handle) for handle in handles], np.int32)
+    cdef unsigned char[::1] reached = g.reached_from(nodes)
+    for node in reversed(g.records):
+        if node < first:
+            return False
+        if reached[node]:
+            return True
+    return False
 
 
 def is_in_lanes():

@@ -258,6 +258,6 @@ static void combine_sums(double *partial, ptrdiff_t n_blocks, int n_sums, double
 
 #include "uniform.h"
 
-static const vm_t VM = {run_uniform, run_blocks, combine_sums};
+static const vm_t VM = {run_uniform, run_blocks, combine_sums, BLOCKS, FLOAT_BLOCKS, store_bools};
 
 #endif

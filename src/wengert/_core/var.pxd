@@ -13,6 +13,9 @@ cdef object record1(int op, object x)
 cdef object record2(int op, object a, object b)
 cdef object record3(int op, object condition, object a, object b)
 
+# The live var of a node that is a number, or a new one.
+cdef Var var_at(Graph g, int node)
+
 
 cdef inline int node_of(Var v) noexcept:
     """The node of a var that has a graph."""

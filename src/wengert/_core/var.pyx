@@ -7,7 +7,7 @@ the constant operand of the node.
 """
 
 cimport cython
-from cpython.object cimport PyObject, PyTypeObject, destructor
+from cpython.object cimport PyObject, PyTypeObject, destructor, newfunc
 from cpython.pycapsule cimport PyCapsule_GetPointer
 
 include "kernels.pxi"
@@ -42,7 +42,7 @@ cdef inline int check_same(Graph g, Graph other) except -1:
 cdef inline int check_recordable(Graph g) except -1:
     """May this thread append to the graph? A recording for a program also notes where."""
     check_owner(g)
-    if g.open_recordings:
+    if g.open_recordings and not g.open_derivations:
         note_here(g)
     return 0
 
@@ -518,6 +518,19 @@ cdef void dealloc(PyObject* var) noexcept:
 
 (<PyTypeObject*>Var).tp_dealloc = dealloc
 
+# Var(array) is an array of vars, so making one begins with a look at what it is made from.
+cdef newfunc new_var = (<PyTypeObject*>Var).tp_new
+
+
+cdef object make(type kind, PyObject* args, PyObject* kwargs):
+    if len(<tuple>args) == 1 and isinstance((<tuple>args)[0], np.ndarray) and (<tuple>args)[0].ndim:
+        from wengert._core.arrays import VarArray
+        return VarArray.leaf((<tuple>args)[0])
+    return new_var(kind, args, kwargs)
+
+
+(<PyTypeObject*>Var).tp_new = <newfunc><void*>make
+
 
 cdef int refuse_reading() except -1:
     raise TracingError(
@@ -534,7 +547,6 @@ cdef object raise_conversion(str kind):
 
 
 cdef Var var_at(Graph g, int node):
-    """The live var of a node, or a new one."""
     if g.place_of[node] >= 0:
         return <Var>g.places[g.place_of[node]].var
     return wrap(g, node)

@@ -44,7 +44,8 @@ typedef struct {
     int *failed; /* per lane: smallest number of a failing guard, or -1; NULL if there are no guards */
 } lanes_t;
 
-/* One instruction over n_eights * 8 lanes.  `out` overlaps no operand; a uniform operand is a single double. */
+/* One instruction over n_eights * 8 lanes.  `out` overlaps no operand; a uniform operand is a single double.  Slots are
+ * aligned to cache lines, but arrays of the user are not, so nothing is assumed beyond whole elements. */
 typedef void (*block_t)(const void *a, const void *b, const void *c, void *out, ptrdiff_t n_eights);
 
 /* One SIMD build of the machine. */
@@ -56,6 +57,10 @@ typedef struct {
                        void *workspace);
     /* The sums over n_blocks > 0 blocks, by a tree that depends on their number only; overwrites `partial_sums`. */
     void (*combine_sums)(double *partial_sums, ptrdiff_t n_blocks, int n_sums, double *total);
+    /* The kernels over doubles and over floats: the one of op `code` for operands of `kind` is at 8*code + kind. */
+    const block_t *double_blocks, *float_blocks;
+    /* n bytes, 1 where a number is not 0. */
+    void (*store_bools)(const void *numbers, int single, char *out, ptrdiff_t n);
 } vm_t;
 
 /* Bytes of a slot: whole cache lines. */

@@ -35,11 +35,16 @@ cdef extern from "vm.h" nogil:
         double* partial_sums
         int* failed
 
+    ctypedef void (*block_t)(const void* a, const void* b, const void* c, void* out, Py_ssize_t n_eights) noexcept nogil
+
     ctypedef struct vm_t:
         int (*run_uniform)(const instr_t* code, int n_code, double* pool, bint single) noexcept nogil
         void (*run_blocks)(const lanes_t* run, Py_ssize_t first_block, Py_ssize_t end_block, Py_ssize_t n_lanes,
                            void* workspace) noexcept nogil
         void (*combine_sums)(double* partial_sums, Py_ssize_t n_blocks, int n_sums, double* total) noexcept nogil
+        const block_t* double_blocks
+        const block_t* float_blocks
+        void (*store_bools)(const void* numbers, bint single, char* out, Py_ssize_t n) noexcept nogil
 
     size_t workspace_size(const lanes_t* run) noexcept
 

@@ -80,4 +80,57 @@ static const double CBRT_START[6] = {
     0x1.6641e0f46f289p+0, -0x1.1b95f66489b81p-1, 0x1.6f05deaa8a28bp-3, -0x1.08e53b78c22d6p-5, 0x1.84e675bea17d4p-9,
     -0x1.c49487b5b6961p-14};
 
+/* log(gamma(y)) / (y - 1) / (y - 2) in w = (y - c)/(y + c), c^2 = 3; fit error 3.0e-19 */
+static const double GAMMALN_NEAR[20] = {
+    0x1.cf274d6e71e79p-2, -0x1.ad90aeb86d2c6p-2, 0x1.04a474ddb32ebp-3, -0x1.288b4c49743efp-3, 0x1.58f260697048ap-4,
+    -0x1.716ccfe7e53cfp-4, 0x1.02bd4a001bf68p-4, -0x1.0e049b9c0d037p-4, 0x1.9da6156c26cc1p-5, -0x1.aa3f817e0454fp-5,
+    0x1.585ae3fa3b94cp-5, -0x1.604d56688d012p-5, 0x1.26d22d296bb3cp-5, -0x1.2c416c8cd0915p-5, 0x1.02f8dda33af99p-5,
+    -0x1.06eb698c6a375p-5, 0x1.af68c4fef8b38p-6, -0x1.b519ec90aaf79p-6, 0x1.1ffa6a66f6417p-5, -0x1.231964ac7b8bfp-5};
+
+/* x * (log(gamma(x)) - Stirling's formula), z = 1/x^2; fit error 2.6e-17 */
+static const double GAMMALN_FAR[11] = {
+    0x1.5555555555553p-4, -0x1.6c16c16bf6282p-9, 0x1.a01a00e5622e3p-11, -0x1.3813174192ecdp-11,
+    0x1.b9326a92f5e65p-11, -0x1.f3dd1d895f8ddp-10, 0x1.8f44ea0ec1548p-8, -0x1.7937174913bd7p-6,
+    0x1.4d2171357754ap-4, -0x1.a820884cf6c53p-3, 0x1.0c1788f27869cp-2};
+
+/* digamma(y) / (y - its zero) in w; fit error 2.0e-19 */
+static const double DIGAMMA_NEAR[22] = {
+    0x1.ba6a0c0ab7b6ep-1, -0x1.266635a9f58d5p+0, 0x1.944fd4595c513p-1, -0x1.a818f547260c7p-1, 0x1.8ec21dac89241p-1,
+    -0x1.9a057a6e374dep-1, 0x1.910706454dbaap-1, -0x1.9734b3fd91fd3p-1, 0x1.92686dfc074b9p-1, -0x1.96270946a2058p-1,
+    0x1.931f77741f28fp-1, -0x1.959e045e9eca9p-1, 0x1.9388dbbaa771ep-1, -0x1.95503d42f4eb2p-1, 0x1.938be5389fb75p-1,
+    -0x1.94e0e68d64028p-1, 0x1.97a51e23215dbp-1, -0x1.98af6133a75cdp-1, 0x1.6ee95ec093414p-1, -0x1.6fb094605f8dap-1,
+    0x1.2f43fb403267cp+0, -0x1.2fbd58d822014p+0};
+
+/* (log(x) - 1/(2x) - digamma(x)) / z, z = 1/x^2; fit error 7.2e-17 */
+static const double DIGAMMA_FAR[12] = {
+    0x1.5555555555550p-4, -0x1.11111110f6392p-7, 0x1.041040a86fd69p-8, -0x1.1110d2d752ffdp-8, 0x1.f065dbc02db88p-8,
+    -0x1.5860c4749779ep-6, 0x1.4a4daa67b1da0p-4, -0x1.7f489e0c8d779p-2, 0x1.bef0e6a0c6a9cp+0, -0x1.ad3493ee4c518p+2,
+    0x1.1430ad06dab34p+4, -0x1.54c71ec749f3ep+4};
+
+/* trigamma(y) in w; fit error 7.9e-18 */
+static const double TRIGAMMA_NEAR[22] = {
+    0x1.8c736688354ecp-1, -0x1.ff45f03aea28ep+0, 0x1.7e8d0e29dce90p+1, -0x1.08d7a0731a828p+2, 0x1.58b66893df61dp+2,
+    -0x1.abd7ac5f17c86p+2, 0x1.00314d1f85b1ap+3, -0x1.2aba4ebc1b25bp+3, 0x1.555a2fc3fff59p+3, -0x1.800179c1f5958p+3,
+    0x1.aaaaf9035f18dp+3, -0x1.d55552a899c73p+3, 0x1.0002bce2ebf3fp+4, -0x1.15582d475eb71p+4, 0x1.2a64f853c9276p+4,
+    -0x1.3fb73d60ab13fp+4, 0x1.59c7db16e3b38p+4, -0x1.6f4f4e4335f0fp+4, 0x1.539c80e02d817p+4, -0x1.66fc120daa86cp+4,
+    0x1.4d86978c160b8p+5, -0x1.5d88a04e12216p+5};
+
+/* (trigamma(x) - 1/x - z/2) * x / z, z = 1/x^2; fit error 2.5e-16 */
+static const double TRIGAMMA_FAR[13] = {
+    0x1.555555555554cp-3, -0x1.11111110f5e6bp-5, 0x1.861861192792bp-6, -0x1.1110e5795b21fp-5, 0x1.364457081549dp-4,
+    -0x1.029766226fd72p-2, 0x1.2419e17e471f2p+0, -0x1.92d8788d0d900p+2, 0x1.23a939dfa9697p+5, -0x1.778e896e666fbp+7,
+    0x1.709299167555fp+9, -0x1.d1b4a9cedc71ap+10, 0x1.14f3422aa8135p+11};
+
+/* (sin(pi r)/(pi r) - 1) / z, z = r^2; fit error 4.9e-21 */
+static const double SINC_PI_TAIL[9] = {
+    -0x1.a51a6625307d3p+0, 0x1.9f9cb402bc46cp-1, -0x1.86a8e4720db5bp-3, 0x1.ac6805cf34106p-6, -0x1.33816aa3bfab6p-9,
+    0x1.374719867986ep-13, -0x1.d4243615e629dp-18, 0x1.0fb11c8c637adp-22, -0x1.e8dfbd9fab477p-28};
+
+/* (pi r cot(pi r) - 1) / z, z = r^2; fit error 2.7e-18 */
+static const double COT_PI_TAIL[16] = {
+    -0x1.a51a6625307d3p+1, -0x1.151322ac7d851p+1, -0x1.0470984c08617p+1, -0x1.010b36afec0e5p+1,
+    -0x1.00412e17c3739p+1, -0x1.001025408002cp+1, -0x1.0003843258264p+1, -0x1.000a799f06c14p+1,
+    -0x1.ff003eac2d7eap+0, -0x1.04e5580dc28fap+1, -0x1.ba44fc1ce8e5fp+0, -0x1.b3f276dcbfa7bp+1,
+    0x1.949f8fbd12944p+1, -0x1.de30f00078924p+3, 0x1.26457ffd5a6e4p+4, -0x1.26457ffdfaa47p+4};
+
 #endif

@@ -1,4 +1,5 @@
-/* How does wengert compute the error function and what follows from it: erf, erfc and the exact GELU?
+/* How does wengert compute the error function and what follows from it: erf, erfc, erfcx, the exact GELU,
+ * the normal distribution function ndtr and its logarithm?
  *
  * erf(x) is x + x*P(x^2) up to 0.875 and 1 - exp(Q(|x|)) beyond, with a polynomial Q for log(erfc): smoother than erfc
  * itself, and 1 - exp(Q) forgives its rounding.  No branch, no division.
@@ -16,6 +17,7 @@
 #include "base.h"
 #include "coefficients.h"
 #include "exp.h"
+#include "log.h"
 
 /* c[0] + c[1]*x + c[2]*x^2 + c[3]*x^3, given x2 = x^2. */
 static inline double four_terms(const double *c, double x, double x2) {
@@ -72,29 +74,91 @@ static inline double verfc(double x) {
     return a < 0.75 ? inner : x < 0.0 ? 2.0 - tail : tail;
 }
 
-static inline double vgelu(double x) {
-    const dd sqrt_half = {0x1.6a09e667f3bcdp-1, -0x1.bdd3413b26456p-55};
-    double a = fabs(x);
-    a = a > 39.0 ? 39.0 : a; /* gelu(-39) is below the smallest subnormal, and Phi(9) rounds to 1 */
-    dd z = dd_mul_d(sqrt_half, a);
+/* ---- what follows from the normal distribution function Phi(x) = erfc(-x/sqrt(2)) / 2 ---- */
 
-    /* Beyond 1, Phi(-a) = m * 2^(k-1) by erfc(z).  On the left the result may be normal where Phi is not. */
+/* a/sqrt(2). */
+static inline dd normal_argument(double a) {
+    const dd sqrt_half = {0x1.6a09e667f3bcdp-1, -0x1.bdd3413b26456p-55};
+    return dd_mul_d(sqrt_half, a);
+}
+
+/* Phi(-a) = m * 2^(k-1) for 0 <= a <= 39, z = a/sqrt(2); good from 1 on. */
+static inline dd_exp2 normal_tail(double a, dd z) {
     dd square = two_prod(a, a), half_square = {-0.5 * square.hi, -0.5 * square.lo};
     dd_exp2 e = exp_dd(half_square);
     dd two_z = {2.0 * z.hi, 2.0 * z.lo};
-    dd m = dd_mul(e.m, dd_div(scaled_erfcx(z.hi), dd_add_d(two_z, 1.0)));
-    double left = ldexp_dd(dd_mul_d(m, -a), e.k - 1);
-    double scale = exp2i(e.k < -100 ? -101 : e.k - 1);
-    dd minus_left_phi = {-m.hi * scale, -m.lo * scale}, right_phi = dd_add_d(minus_left_phi, 1.0);
+    e.m = dd_mul(e.m, dd_div(scaled_erfcx(z.hi), dd_add_d(two_z, 1.0)));
+    return e;
+}
+
+/* Phi(x) for x > -1 and |x| = a <= 39. */
+static inline dd normal_right(double x, double a, dd z, dd_exp2 tail) {
+    double scale = exp2i(tail.k < -100 ? -101 : tail.k - 1);
+    dd minus_left = {-tail.m.hi * scale, -tail.m.lo * scale}, right = dd_add_d(minus_left, 1.0);
 
     /* Between -1 and 1, Phi(x) = (1 + erf(z)) / 2. */
     double erf_z_lo = vfma(z.hi, erf_tail(z.hi * z.hi), z.lo);
     dd erf_z = {x < 0.0 ? -z.hi : z.hi, x < 0.0 ? -erf_z_lo : erf_z_lo};
     dd two_phi = dd_add_d(erf_z, 1.0);
 
-    dd phi = {a < 1.0 ? 0.5 * two_phi.hi : right_phi.hi, a < 1.0 ? 0.5 * two_phi.lo : right_phi.lo};
-    double other = copysign(dd_mul_d(phi, a).hi, x); /* copysign for -0, and for what rounds to it */
+    dd phi = {a < 1.0 ? 0.5 * two_phi.hi : right.hi, a < 1.0 ? 0.5 * two_phi.lo : right.lo};
+    return phi;
+}
+
+static inline double vgelu(double x) {
+    double a = fabs(x);
+    a = a > 39.0 ? 39.0 : a; /* gelu(-39) is below the smallest subnormal, and Phi(9) rounds to 1 */
+    dd z = normal_argument(a);
+    dd_exp2 tail = normal_tail(a, z);
+    /* On the left the result may be normal where Phi is not. */
+    double left = ldexp_dd(dd_mul_d(tail.m, -a), tail.k - 1);
+    /* copysign for -0, and for what rounds to it */
+    double other = copysign(dd_mul_d(normal_right(x, a, z, tail), a).hi, x);
     return x > 39.0 ? x : x <= -1.0 ? left : other;
+}
+
+static inline double vndtr(double x) {
+    double a = fabs(x);
+    a = a > 39.0 ? 39.0 : a;
+    dd z = normal_argument(a);
+    dd_exp2 tail = normal_tail(a, z);
+    return x <= -1.0 ? ldexp_dd(tail.m, tail.k - 1) : normal_right(x, a, z, tail).hi;
+}
+
+/* ---- erfcx and the logarithm of Phi ---- */
+
+/* erfcx(x) = exp(x^2) erfc(x) for 0 <= x < infinity; from 28 on by its asymptotic series (DLMF 7.12.1). */
+static inline dd erfcx_positive(double x) {
+    dd near = dd_div(scaled_erfcx(x), two_sum(1.0, 2.0 * x));
+    double inverse = 1.0 / x, u = inverse * inverse;
+    double low = vfma(u, vfma(u, vfma(u, 6.5625, -1.875), 0.75), -0.5);
+    double series = vfma(u * u * u * u, vfma(u, vfma(u, -1055.7421875, 162.421875), -29.53125), low);
+    double first = inverse * 0x1.20dd750429b6dp-1; /* 1/sqrt(pi) */
+    dd far = fast_two_sum(first, first * u * series);
+    dd y = {x > 28.0 ? far.hi : near.hi, x > 28.0 ? far.lo : near.lo};
+    return y;
+}
+
+static inline double verfcx(double x) {
+    double a = fabs(x);
+    dd right = erfcx_positive(a);
+    /* erfcx(-a) = 2 exp(a^2) - erfcx(a), of which the second counts only while the first is small. */
+    a = a > 30.0 ? 30.0 : a;
+    dd_exp2 e = exp_dd(two_prod(a, a));
+    double scale = exp2i(e.k > 100 ? 101 : e.k + 1);
+    dd two_exp = {e.m.hi * scale, e.m.lo * scale}, left = dd_add(two_exp, dd_neg(right));
+    double y = x >= 0.0 ? right.hi : e.k > 100 ? ldexp_dd(e.m, e.k + 1) : left.hi;
+    return x != x ? x : y;
+}
+
+static inline double vlog_ndtr(double x) {
+    double a = fabs(x), b = a > 0x1p40 ? 0x1p40 : a; /* from there on -a^2/2 is all */
+    dd q = erfcx_positive(normal_argument(b).hi), log_q = log_pair(0.5 * q.hi), square = two_prod(b, b);
+    /* On the left -a^2/2 + log(erfcx(a/sqrt(2))/2), both negative. */
+    dd sum = two_sum(-0.5 * square.hi, log_q.hi);
+    double left = sum.hi + (sum.lo + (vfma(-0.5, square.lo, log_q.lo) + q.lo / q.hi));
+    left = a > 0x1p40 ? -0.5 * a * a : left;
+    return x <= 0.0 ? left : vlog1p(-vndtr(-x));
 }
 
 #endif

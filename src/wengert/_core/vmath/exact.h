@@ -10,6 +10,8 @@ static inline double vsqrt(double x) { return sqrt(x); }
 static inline double vfabs(double x) { return fabs(x); }
 static inline double vfloor(double x) { return floor(x); }
 static inline double vceil(double x) { return ceil(x); }
+static inline double vtrunc(double x) { return trunc(x); }
+static inline double vcopysign(double a, double b) { return copysign(a, b); }
 
 /* To the nearest integer, ties to even, in the default rounding mode. */
 static inline double vround(double x) { return rint(x); }

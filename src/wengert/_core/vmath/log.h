@@ -52,14 +52,20 @@ static inline double log_special(double x, double y) {
     return x == 0.0 ? -HUGE_VAL : y;
 }
 
-static inline double vlog(double x) {
+/* log(x) = hi + lo for positive finite x, to 2^-56 of hi or better; beyond, anything. */
+static inline dd log_pair(double x) {
     int subnormal = x < 0x1p-1022;
     binary_parts p = binary_parts_of(subnormal ? x * 0x1p54 : x);
     double k = subnormal ? p.k - 54.0 : p.k;
     double f = p.m - 1.0;
-    dd leading = fast_two_sum(k * VMATH_LN2_HI, f);
-    double y = leading.hi + (leading.lo + vfma(k, VMATH_LN2_LO, log_tail_of(f).rest));
-    return log_special(x, y);
+    dd y = fast_two_sum(k * VMATH_LN2_HI, f);
+    y.lo += vfma(k, VMATH_LN2_LO, log_tail_of(f).rest);
+    return y;
+}
+
+static inline double vlog(double x) {
+    dd y = log_pair(x);
+    return log_special(x, y.hi + y.lo);
 }
 
 static inline double vlog1p(double x) {

@@ -1,4 +1,4 @@
-/* How does wengert compute sigmoid, softplus and silu?
+/* How does wengert compute sigmoid, softplus, silu and logit?
  *
  * With exp(-x) = 2^k (1 + r + tail) and s = 2^-k, which is two factors where it leaves the range of doubles,
  *
@@ -77,6 +77,15 @@ static inline double vsoftplus(double x) {
     double y = sum.hi + (sum.lo + log_part.lo);
     y = x > VMATH_SIGMOID_ONE ? x : y;
     return x < VMATH_SIGMOID_ZERO ? 0.0 : y;
+}
+
+/* log(x/(1 - x)): the quotient as dd, so that it keeps what x = 1/2 leaves of its distance to 1. */
+static inline double vlogit(double x) {
+    dd numerator = {x, 0.0}, quotient = quotient_dd(numerator, two_sum(1.0, -x));
+    double y = log_dd(quotient).hi;
+    y = x == 1.0 ? HUGE_VAL : y;
+    y = x == 0.0 ? -HUGE_VAL : y;
+    return (x >= 0.0) & (x <= 1.0) ? y : NAN;
 }
 
 #endif

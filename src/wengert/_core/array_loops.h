@@ -1,0 +1,145 @@
+/* How do strided rows of a group come into contiguous memory, and results out of it?
+ *
+ * Rows are numbered through a nest of outer axes.  Each function is there for doubles and floats. */
+#ifndef WENGERT_ARRAY_LOOPS_H
+#define WENGERT_ARRAY_LOOPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { MOST_AXES = 16 };
+
+/* Where is row `row` of a nest, and which is the next? */
+typedef struct {
+    ptrdiff_t index[MOST_AXES];
+    const ptrdiff_t *shape, *strides; /* of the outer axes; strides in bytes */
+    int n_axes;
+    char *at;
+} walk_rows_t;
+
+static walk_rows_t start_rows(char *base, int n_axes, const ptrdiff_t *shape, const ptrdiff_t *strides, ptrdiff_t row) {
+    walk_rows_t w;
+    w.shape = shape;
+    w.strides = strides;
+    w.n_axes = n_axes;
+    w.at = base;
+    for (int k = n_axes - 1; k >= 0; k--) {
+        w.index[k] = row % shape[k];
+        row /= shape[k];
+        w.at += w.index[k] * strides[k];
+    }
+    return w;
+}
+
+static inline void next_row(walk_rows_t *w) {
+    for (int k = w->n_axes - 1; k >= 0; k--) {
+        w->at += w->strides[k];
+        if (++w->index[k] < w->shape[k]) return;
+        w->at -= w->shape[k] * w->strides[k];
+        w->index[k] = 0;
+    }
+}
+
+enum { FOLD_SUM = 1, FOLD_MAX = 2, FOLD_MIN = 3 };
+
+/* As the ops max and min: a NaN wins. */
+#define LARGER(a, b) ((a) >= (b) || (a) != (a) ? (a) : (b))
+#define SMALLER(a, b) ((a) <= (b) || (a) != (a) ? (a) : (b))
+#define PLUS(a, b) ((a) + (b))
+
+/* One row folded to a number.  Eight running results are then taken together in pairs: fast, and the error of a sum
+ * grows with an eighth of its length only. */
+#define FOLD_ROW(name, T, A, first, join) \
+    static A name(const T *x, ptrdiff_t n) { \
+        A r[8]; \
+        ptrdiff_t k = 0; \
+        for (int j = 0; j < 8; j++) r[j] = first; \
+        for (; k + 8 <= n; k += 8) \
+            for (int j = 0; j < 8; j++) r[j] = join(r[j], (A)x[k + j]); \
+        for (int j = 0; k + j < n; j++) r[j] = join(r[j], (A)x[k + j]); \
+        for (int half = 4; half; half /= 2) \
+            for (int j = 0; j < half; j++) r[j] = join(r[j], r[j + half]); \
+        return r[0]; \
+    }
+
+#define STRIDED_LOOPS(T, A) \
+    static void gather_##T(walk_rows_t w, ptrdiff_t n_rows, ptrdiff_t n, ptrdiff_t stride, void *to) { \
+        T *out = to; \
+        for (ptrdiff_t row = 0; row < n_rows; row++, out += n, next_row(&w)) { \
+            if (stride == sizeof(T)) { \
+                const T *x = (const T *)w.at; \
+                if (n >= 32) \
+                    memcpy(out, x, (size_t)n * sizeof(T)); \
+                else \
+                    for (ptrdiff_t k = 0; k < n; k++) out[k] = x[k]; \
+            } else { \
+                for (ptrdiff_t k = 0; k < n; k++) out[k] = *(const T *)(w.at + k * stride); \
+            } \
+        } \
+    } \
+    static void scatter_##T(walk_rows_t w, ptrdiff_t n_rows, ptrdiff_t n, ptrdiff_t stride, const void *from) { \
+        const T *x = from; \
+        for (ptrdiff_t row = 0; row < n_rows; row++, x += n, next_row(&w)) \
+            for (ptrdiff_t k = 0; k < n; k++) *(T *)(w.at + k * stride) = x[k]; \
+    } \
+    FOLD_ROW(sum_row_##T, T, A, -0.0, PLUS) \
+    FOLD_ROW(max_row_##T, T, T, x[0], LARGER) \
+    FOLD_ROW(min_row_##T, T, T, x[0], SMALLER) \
+    static void fold_##T(int kind, walk_rows_t w, ptrdiff_t n_rows, ptrdiff_t n, ptrdiff_t stride, const void *from) { \
+        const T *x = from; \
+        for (ptrdiff_t row = 0; row < n_rows; row++, x += n, next_row(&w)) { \
+            T *out = (T *)w.at; \
+            ptrdiff_t step = stride / (ptrdiff_t)sizeof(T); \
+            if (!stride && kind == FOLD_SUM) \
+                *out = (T)(*out + sum_row_##T(x, n)); \
+            else if (!stride && kind == FOLD_MAX) { \
+                T y = max_row_##T(x, n); \
+                *out = LARGER(*out, y); \
+            } else if (!stride) { \
+                T y = min_row_##T(x, n); \
+                *out = SMALLER(*out, y); \
+            } else if (kind == FOLD_SUM) \
+                for (ptrdiff_t k = 0; k < n; k++) out[k * step] += x[k]; \
+            else if (kind == FOLD_MAX) \
+                for (ptrdiff_t k = 0; k < n; k++) out[k * step] = LARGER(out[k * step], x[k]); \
+            else \
+                for (ptrdiff_t k = 0; k < n; k++) out[k * step] = SMALLER(out[k * step], x[k]); \
+        } \
+    } \
+    static void fill_##T(void *to, ptrdiff_t n, double number) { \
+        T *out = to; \
+        for (ptrdiff_t k = 0; k < n; k++) out[k] = (T)number; \
+    }
+
+STRIDED_LOOPS(double, double)
+STRIDED_LOOPS(float, double)
+
+/* Elements converted: 'd' double, 'f' float, 'q' int64; a number that no int64 holds becomes 0. */
+static inline double read_number(const char *at, char type) {
+    return type == 'd' ? *(const double *)at : type == 'f' ? (double)*(const float *)at : (double)*(const int64_t *)at;
+}
+
+static void convert_rows(walk_rows_t from, ptrdiff_t from_stride, char from_type, walk_rows_t to, ptrdiff_t to_stride,
+                         char to_type, ptrdiff_t n_rows, ptrdiff_t n) {
+    for (ptrdiff_t row = 0; row < n_rows; row++, next_row(&from), next_row(&to))
+        for (ptrdiff_t k = 0; k < n; k++) {
+            const char *x = from.at + k * from_stride;
+            char *out = to.at + k * to_stride;
+            if (from_type == to_type && to_type == 'f')
+                *(float *)out = *(const float *)x;
+            else if (from_type == to_type)
+                memcpy(out, x, 8);
+            else {
+                double number = read_number(x, from_type);
+                if (to_type == 'd')
+                    *(double *)out = number;
+                else if (to_type == 'f')
+                    *(float *)out = (float)number;
+                else
+                    *(int64_t *)out = number > -9.2e18 && number < 9.2e18 ? (int64_t)number : 0;
+            }
+        }
+}
+
+#endif

@@ -1,0 +1,39 @@
+# What is an array in a graph?
+#
+# A STRUCTURED node with a record: which row of which table made it, from which constants and parameters, and its value.
+# A row is an `ops.Op`, which goes elementwise, or a `structured.Structured`.
+
+from wengert._core.graph cimport Graph
+
+cdef class Record:
+    cdef readonly object row
+    cdef readonly tuple constants  # of each argument: its value, or None if it is a node
+    cdef readonly dict params
+    cdef readonly object value  # an ndarray; None of a node that is a number
+    cdef readonly object dtype
+    cdef public object grad  # of a leaf
+
+
+cdef class ArrayNode:
+    # A handle on an array node, as a Var is one on a number.
+    cdef readonly Graph graph
+    cdef int place
+    cdef readonly object value
+
+
+cdef inline int node_of_array(ArrayNode array) noexcept:
+    return array.graph.places[array.place].node
+
+# Append the application of a row. Arguments are vars, array nodes and constants; gives a Var if `value` is a number.
+cdef object append_structured(Graph g, object row, tuple arguments, dict params, object value)
+
+# A new handle on the node of an array.
+cdef ArrayNode wrap_array(Graph g, int node, object value)
+
+# The arguments of a STRUCTURED node: node numbers where `constants` of the record has None, else 0.
+cdef list argument_nodes(Graph g, int node)
+
+# A handle on a node: the one that is alive, or a new one.
+cdef object handle_at(Graph g, int node)
+
+cdef bint is_array_node(Graph g, int node)

@@ -1,0 +1,145 @@
+"""What is an array in a graph?"""
+
+cimport cython
+
+import numpy as np
+
+from wengert._core.codes cimport PAIR, STRUCTURED
+from wengert._core.graph cimport Graph, append, check_owner, hold, refuse_graph, release
+from wengert._core.origin cimport note_here
+from wengert._core.var cimport Var, node_of, var_at, wrap
+
+cdef enum:
+    # Bytes of arrays after which a compaction looks for those that nobody needs: a training step of this size goes
+    # round in memory, and one of its megabytes costs more than looking.
+    FIRST_BYTES = 1 << 26
+
+
+class Row:
+    """A row of the graph's own, in no table."""
+
+    def __init__(self, name):
+        self.name = name
+
+
+LEAF_ARRAY, INPUT_ARRAY, ASSEMBLE = Row("leaf"), Row("input"), Row("assemble")
+cdef object FLOAT = np.dtype(np.float64)
+"""An array that the user made; an argument of a function under transformation; scalars as one array."""
+
+
+@cython.final
+cdef class Record:
+    """What one STRUCTURED node is."""
+
+    @property
+    def n_bytes(self):
+        return 0 if self.value is None else self.value.nbytes
+
+
+@cython.final
+@cython.freelist(64)
+cdef class ArrayNode:
+    """A handle on an array node."""
+
+    def __dealloc__(self):
+        if self.graph is not None:
+            release(self.graph, self.place)
+
+    def __reduce__(self):
+        raise TypeError("a node belongs to its graph")
+
+
+cdef ArrayNode wrap_array(Graph g, int node, object value):
+    cdef ArrayNode array = ArrayNode.__new__(ArrayNode)
+    array.place = hold(g, node, <void*>array)
+    array.graph = g
+    array.value = value
+    return array
+
+
+cdef bint is_array_node(Graph g, int node):
+    return g.op[node] == STRUCTURED and (<Record>g.records[node]).value is not None
+
+
+cdef object handle_at(Graph g, int node):
+    if is_array_node(g, node):
+        if g.place_of[node] >= 0:
+            return <ArrayNode>g.places[g.place_of[node]].var
+        return wrap_array(g, node, (<Record>g.records[node]).value)
+    return var_at(g, node)
+
+
+cdef object append_structured(Graph g, object row, tuple arguments, dict params, object value):
+    cdef Record record = Record.__new__(Record)
+    cdef list constants = []
+    cdef int node, n_nodes = 0, last = 0, before = 0, number
+    check_owner(g)
+    if g.open_recordings and not g.open_derivations:
+        note_here(g)
+    cdef bint is_array = isinstance(value, np.ndarray) and value.ndim > 0
+    if is_array:
+        g.array_bytes += value.nbytes
+        if g.array_bytes > max(<Py_ssize_t>FIRST_BYTES, 2 * g.array_bytes_kept):
+            g.make_room(even_if_little=True)
+    g.prepare(len(arguments) + 1)  # renumbers: no node is read before
+    for argument in arguments:
+        if type(argument) is Var or type(argument) is ArrayNode:
+            if (<Var>argument if type(argument) is Var else None) is not None:
+                check_same(g, (<Var>argument).graph)
+                number = node_of(<Var>argument)
+            else:
+                check_same(g, (<ArrayNode>argument).graph)
+                number = node_of_array(<ArrayNode>argument)
+            if n_nodes >= 2:
+                before = append(g, PAIR, before, last, 0.0, 0.0, 0.0)
+            elif n_nodes == 1:
+                before = last
+            last = number
+            n_nodes += 1
+            constants.append(None)
+        else:
+            constants.append(argument)
+    record.row, record.constants, record.params = row, tuple(constants), params
+    if n_nodes == 1:
+        node = append(g, STRUCTURED, last, 0, 0.0, 0.0, 0.0)
+    else:
+        node = append(g, STRUCTURED, before, last, 0.0, 0.0, 0.0)
+    record.dtype = getattr(value, "dtype", FLOAT)
+    g.records[node] = record
+    if is_array:
+        record.value = value
+        return wrap_array(g, node, value)
+    g.value[node] = float(value)
+    return wrap(g, node)
+
+
+cdef int check_same(Graph g, Graph other) except -1:
+    if other is not g:
+        refuse_graph(other)
+    return 0
+
+
+cdef list argument_nodes(Graph g, int node):
+    cdef Record record = <Record>g.records[node]
+    cdef int n_nodes = 0, at = node
+    for constant in record.constants:
+        n_nodes += constant is None
+    cdef list found = []
+    if n_nodes == 1:
+        found.append(g.arg0[node])
+    elif n_nodes >= 2:
+        while len(found) < n_nodes - 1:
+            found.append(g.arg1[at])
+            if len(found) < n_nodes - 1:
+                at = g.arg0[at]
+        found.append(g.arg0[at])
+        found.reverse()
+    cdef list result = []
+    cdef int k = 0
+    for constant in record.constants:
+        if constant is None:
+            result.append(found[k])
+            k += 1
+        else:
+            result.append(0)
+    return result

@@ -1,0 +1,81 @@
+# How does an array program run?
+#
+# A program is a list of steps over memory that was laid out when it was planned. What a step reads and writes is a
+# buffer (the arena, an input, a constant, an output) and an offset in bytes. All of it is read only while it runs, so
+# that several threads may run one program at once, each with its own ArrayWorkspace.
+
+cimport numpy as cnp
+
+from wengert._core.products cimport product_t
+from wengert._core.vm cimport Workspace, instr_t
+
+cdef enum:
+    MOST_AXES = 16
+
+# An array of a step.
+cdef struct strided_t:
+    int buffer
+    char type  # 'd', 'f' or 'q'
+    int n_axes
+    Py_ssize_t offset
+    Py_ssize_t[MOST_AXES] shape
+    Py_ssize_t[MOST_AXES] strides  # bytes; of a group along its joined axes
+    int mode  # in a group: FLAT, ROW, GATHER or FIXED
+    int place  # in a group: slot, or pool entry if FIXED
+    int fold  # in a group: how it is folded, 0 if it is not
+    Py_ssize_t chunk_offset  # in a group: of its GATHER buffer
+    double first  # of a folded array: its elements before the group runs
+    Py_ssize_t count  # of a folded array: its elements
+
+cdef struct link_t:
+    int pool
+    int buffer
+    Py_ssize_t offset
+
+cdef struct step_t:
+    int kind
+    const instr_t* code
+    int n_code, n_slots, width
+    int first_array, n_read, n_written, n_sums  # of a group: the first of `n_written` are summed over lanes
+    int first_link, n_loads, n_stores  # of numbers
+    int n_outer
+    Py_ssize_t n_rows, n_inner, rows, chunk
+    int number  # of a row, or of a product
+
+cdef class ArrayWorkspace:
+    cdef char** base  # address of each buffer
+    cdef char* arena
+    cdef char* chunk  # GATHER buffers
+    cdef double* pool
+    cdef double* cells  # inputs that came as numbers
+    cdef double* sums
+    cdef void* streams
+    cdef Workspace slots, memory
+    cdef list keep  # converted inputs and outputs of the current run
+    cdef object error  # of the first step that failed
+    cdef int failed  # number of the first guard that failed, or -1
+
+cdef class Runner:
+    cdef readonly dict parts
+    cdef object code_array
+    cdef list rows, constants, free
+    cdef step_t* steps
+    cdef strided_t* arrays
+    cdef link_t* links
+    cdef product_t* products
+    cdef int n_run, n_inputs, n_outputs, n_buffers, n_pool, most_streams, most_sums
+    cdef Py_ssize_t arena_bytes, chunk_bytes, slot_bytes, n_partial
+    cdef bint single
+    cdef const double[::1] pool
+    cdef char* types  # of inputs, then of outputs
+    cdef Py_ssize_t* sizes  # of inputs, then of outputs: elements
+
+    cdef ArrayWorkspace take_workspace(self)
+    cdef bint overlaps(self, ArrayWorkspace w, cnp.ndarray out, int n_before) noexcept
+    cdef int point(self, ArrayWorkspace w, inputs, outs) except -1
+    cdef int execute(self, ArrayWorkspace w) noexcept nogil
+    cdef void run_numbers(self, const step_t* step, ArrayWorkspace w) noexcept nogil
+    cdef int run_group(self, const step_t* step, ArrayWorkspace w) noexcept nogil
+    cdef void run_copy(self, const step_t* step, ArrayWorkspace w) noexcept nogil
+    cdef void run_product(self, const step_t* step, ArrayWorkspace w) noexcept nogil
+    cdef int run_python(self, const step_t* step, ArrayWorkspace w) except -1

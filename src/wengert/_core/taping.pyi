@@ -1,0 +1,12 @@
+from typing import Any
+
+from wengert._core.var import Var
+from wengert.array_tape import Tape
+
+def tape_of(
+    first: int,
+    inputs: list[tuple[Any, int, tuple[int, ...] | None]],
+    arrays: list[tuple[int, ...]],
+    outputs: list[tuple[Any, tuple[int, ...] | None]],
+    guards: list[tuple[Var, bool, int]],
+) -> Tape: ...

@@ -1,0 +1,154 @@
+"""How does a recording with arrays become a tape?
+
+The tape (array_tape.py) lists what outputs and guards need of a recording, arrays and scalars alike, in the order of
+the graph.
+"""
+
+import math
+
+import numpy as np
+
+from wengert import ops
+from wengert._core.array_node cimport ArrayNode, Record, argument_nodes
+from wengert._core.array_node import INPUT_ARRAY, LEAF_ARRAY
+from wengert._core.codes cimport ELEMENT, INPUT, LEAF, PAIR, STOP_GRADIENT, STRUCTURED, WHERE
+from wengert._core.current cimport own_graph
+from wengert._core.derive cimport is_handle, node_of_handle
+from wengert._core.graph cimport Graph
+from wengert._core.origin cimport position
+from wengert._core.var cimport Var
+from wengert.array_tape import Tape, TapeNode
+from wengert.errors import TracingError
+
+cdef dict ROW_OF = {row.code: row for row in ops.OPS.values()}
+cdef object FLOAT = np.dtype(np.float64)
+
+
+cdef class Taping:
+    """A tape that is being written."""
+
+    cdef Graph g
+    cdef list nodes
+    cdef dict place  # of each graph node: its entry
+    cdef dict constants  # entries of numbers
+    cdef dict positions  # of origins
+
+    def __init__(self):
+        self.g = own_graph()
+        self.nodes, self.place, self.constants, self.positions = [], {}, {}, {}
+
+    cdef int add(self, str kind, str name, tuple args, tuple params, tuple shape, dtype, constant, origin) except -1:
+        where = None
+        if origin:
+            if origin not in self.positions:
+                self.positions[origin] = position(self.g.codes, origin)
+            where = self.positions[origin]
+        self.nodes.append(TapeNode(kind, name, args, params, shape, dtype, constant, where))
+        return len(self.nodes) - 1
+
+    cdef int constant(self, value) except -1:
+        """The entry of a constant; of equal numbers only one."""
+        if isinstance(value, np.ndarray) and value.ndim:
+            return self.add("constant", "", (), (), value.shape, value.dtype, value, 0)
+        number = float(value)
+        key = (number, math.copysign(1.0, number))
+        if key not in self.constants or number != number:
+            self.constants[key] = self.add("constant", "", (), (), (), FLOAT, number, 0)
+        return self.constants[key]
+
+    cdef int operand(self, int node, double number) except -1:
+        return self.place[node] if node else self.constant(number)
+
+    cdef int read_scalar(self, int node) except -1:
+        """The entry of a scalar node."""
+        cdef Graph g = self.g
+        cdef int op = g.op[node], pair = g.arg1[node]
+        if op == LEAF or (op == INPUT and not g.arg0[node]):
+            return self.constant(g.value[node])
+        if op == INPUT or op == STOP_GRADIENT:
+            return self.operand(g.arg0[node], g.slope0[node])
+        row = ROW_OF[op]
+        if op == WHERE:
+            args = (self.operand(g.arg0[node], g.slope0[node]), self.operand(g.arg0[pair], g.slope0[pair]),
+                    self.operand(g.arg1[pair], g.slope1[pair]))
+        elif row.arity == 1:
+            args = (self.operand(g.arg0[node], g.slope0[node]),)
+        else:
+            args = (self.operand(g.arg0[node], g.slope0[node]), self.operand(pair, g.slope1[node]))
+        return self.add("op", row.name, args, (), (), FLOAT, None, g.origin[node])
+
+    cdef int read_structured(self, int node) except -1:
+        """The entry of a STRUCTURED node."""
+        cdef Graph g = self.g
+        cdef Record record = g.records[node]
+        cdef list wanted = argument_nodes(g, node)
+        if record.row is LEAF_ARRAY or (record.row is INPUT_ARRAY and not wanted):
+            return self.constant(record.value)
+        args = tuple([self.place[arg] if arg else self.constant(constant)
+                      for arg, constant in zip(wanted, record.constants)])
+        if record.row is INPUT_ARRAY or record.row.name == "stop_gradient":
+            return args[0]
+        shape = () if record.value is None else record.value.shape
+        kind = "op" if type(record.row) is ops.Op else "row"
+        return self.add(kind, record.row.name, args, tuple(sorted(record.params.items())), shape, record.dtype, None,
+                        g.origin[node])
+
+    cdef int read_element(self, int node) except -1:
+        cdef Graph g = self.g
+        array = self.place[g.arg0[node]]
+        shape = self.nodes[array].shape
+        key = tuple([int(k) for k in np.unravel_index(<Py_ssize_t>g.slope1[node], shape)])
+        return self.add("row", "getitem", (array,), (("key", key),), (), FLOAT, None, g.origin[node])
+
+
+def tape_of(int first, list inputs, list arrays, list outputs, list guards):
+    """The tape of a recording.
+
+    Parameters
+    ----------
+    first : int
+        The node with which the recording begins.
+    inputs : list of (Var or ArrayNode, int, tuple)
+        Each with the entry of `arrays` in which it is, and its index there: None for the whole.
+    arrays : list of tuple
+        Shapes of what the program takes.
+    outputs : list of list of (Var, ArrayNode or float), or ArrayNode
+        Of each output: its elements with its shape, or the array itself.
+    guards : list of (Var, bool, int)
+    """
+    cdef Taping tape = Taping()
+    cdef Graph g = tape.g
+    cdef int node, k
+    taken = [tape.add("input", "", (), (), shape, FLOAT, None, 0) for shape in arrays]
+    for handle, which, index in inputs:
+        place = taken[which]
+        if index is not None:
+            place = tape.add("row", "getitem", (place,), (("key", index),), (), FLOAT, None, 0)
+        tape.place[node_of_handle(handle)] = place
+    roots = [x for parts, _ in outputs for x in (parts if type(parts) is list else [parts]) if is_handle(x)]
+    roots += [guard[0] for guard in guards]
+    nodes = np.array([node_of_handle(x) for x in roots], np.int32)
+    cdef unsigned char[::1] reached = g.reached_from(nodes)
+    if np.any(np.asarray(reached)[:first]):
+        raise TracingError(
+            "the function that is compiled uses a var from outside, whose value would be frozen; pass it as an "
+            "argument, or its number v.data if it never changes"
+        )
+    for node in range(first, g.n_nodes):
+        if not reached[node] or g.op[node] == PAIR or node in tape.place:
+            continue
+        if g.op[node] == STRUCTURED:
+            tape.place[node] = tape.read_structured(node)
+        elif g.op[node] == ELEMENT:
+            tape.place[node] = tape.read_element(node)
+        else:
+            tape.place[node] = tape.read_scalar(node)
+    places = []
+    for parts, shape in outputs:
+        if type(parts) is list:
+            args = tuple([tape.place[node_of_handle(x)] if is_handle(x) else tape.constant(x) for x in parts])
+            places.append(args[0] if shape is None else
+                          tape.add("row", "assemble", args, (("shape", shape),), shape, FLOAT, None, 0))
+        else:
+            places.append(tape.place[node_of_handle(parts)])
+    return Tape(tape.nodes, taken, places, [(tape.place[node_of_handle(v)], bool(outcome)) for v, outcome, _ in guards])

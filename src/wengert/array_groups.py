@@ -1,0 +1,208 @@
+"""Which terms of a tape are computed together, in one loop over their elements, and which of them are kept?
+
+A. *Live*: what outputs and guards need.
+B. *Levels*: after how many steps of other kinds can each term be computed? Terms of one shape and one level form a group.
+C. *Kept*: a term is stored if something beside elementwise terms of its shape reads it; or if several groups do, unless
+   computing it again costs no more than reading it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from wengert._core.array_code import KIND_CONSTANT, KIND_LANES, KIND_UNIFORM
+from wengert.array_read import CODE, Reading, Value
+from wengert.array_views import Shape, View
+
+# What an element costs, in additions: an instruction on a block takes 0.1 ns a lane from the first-level cache, a
+# division or root four times that, a vmath function ten times or more (docs/vmath.md).
+CHEAP = "add sub mul neg mul_no_nan square abs sign min max where lt le gt ge eq ne logical_and logical_or logical_not"
+COST = dict.fromkeys(CODE.values(), 10) | {CODE[name]: 1 for name in CHEAP.split()}
+COST |= {CODE[name]: 4 for name in ("div", "reciprocal", "sqrt")}
+# Up to so many additions and leaves, computing again beats a trip to memory and back.
+CHEAP_COST, CHEAP_LEAVES = 3, 2
+
+
+@dataclass
+class Group:
+    """Terms of one shape that are computed in one loop; of the shape () they are numbers, computed once.
+
+    Attributes
+    ----------
+    targets : list of int
+        Terms that are kept; of numbers all that are computed or loaded here.
+    reductions : list of int
+    guards : list of (int, int, bool)
+        Term, number, expected truth value.
+    stores : list of int
+        Numbers that are wanted in memory, for rows and outputs.
+    """
+
+    shape: Shape
+    level: int
+    targets: list[int] = field(default_factory=list)
+    reductions: list[int] = field(default_factory=list)
+    guards: list[tuple[int, int, bool]] = field(default_factory=list)
+    stores: list[int] = field(default_factory=list)
+
+
+class Groups:
+    """The groups of a tape that has been read."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        n = len(reading.terms)
+        described = [reading.terms.describe(t) for t in range(n)]
+        self.kind = [d[0] for d in described]
+        self.arguments = [d[1] for d in described]
+        self.origin = [d[3] for d in described]
+        self.shapes = [reading.shape_of(t) for t in range(n)]
+        self.is_leaf = [kind in (KIND_LANES, KIND_UNIFORM) for kind in self.kind]
+        self.is_computed = [not leaf and kind != KIND_CONSTANT for leaf, kind in zip(self.is_leaf, self.kind)]
+        self.is_uniform = [shape == () for shape in self.shapes]
+        self.live = [False] * n
+        self.live_rows: set[int] = set()
+        self.live_reductions: set[int] = set()
+        self.kept: set[int] = set()  # varying terms that are stored
+        self.stored: set[int] = set()  # uniform terms that are wanted in memory
+        self.find_live()
+        self.level = [0] * n
+        self.row_level = [0] * len(reading.rows)
+        self.reduction_level = [0] * len(reading.reductions)
+        self.find_levels()
+        self.groups: dict[tuple[Shape, int], Group] = {}
+        self.make_groups()
+
+    # ---- A: live ----
+
+    def find_live(self) -> None:
+        for value in self.reading.outputs:
+            self.want(value)
+        for t, _, _ in self.reading.guards:
+            self.live[t] = True
+        for t in range(len(self.live) - 1, -1, -1):
+            if not self.live[t]:
+                continue
+            if self.is_leaf[t]:
+                self.want_base(self.reading.views[self.arguments[t][0]])
+            elif self.is_computed[t]:
+                for a in self.arguments[t]:
+                    self.live[a] = True
+                    if self.is_computed[a] and not self.is_uniform[a] and self.shapes[a] != self.shapes[t]:
+                        self.kept.add(a)
+
+    def want(self, value: Value) -> None:
+        """A value that is read from memory."""
+        if value.view is not None:
+            self.want_base(value.view)
+            return
+        t = value.term
+        self.live[t] = True
+        if self.is_computed[t] and not self.is_uniform[t]:
+            self.kept.add(t)
+        elif not self.is_leaf[t]:
+            self.stored.add(t)
+
+    def want_base(self, view: View) -> None:
+        kind, number = view.base
+        if kind == "term":
+            self.live[number] = True
+            self.kept.add(number)
+        elif kind == "row" and number not in self.live_rows:
+            self.live_rows.add(number)
+            row = self.reading.rows[number]
+            for value in row.operands:
+                if row.name == "assemble":
+                    self.live[value.term] = True
+                else:
+                    self.want(value)
+        elif kind == "reduction":
+            self.live_reductions.add(number)
+            self.live[self.reading.reductions[number].term] = True
+
+    # ---- B: levels ----
+
+    def find_levels(self) -> None:
+        for t in range(len(self.level)):
+            if not self.live[t]:
+                continue
+            if self.is_leaf[t]:
+                self.level[t] = self.level_of_base(self.reading.views[self.arguments[t][0]])
+            elif self.is_computed[t]:
+                self.level[t] = max(self.level_beside(a, self.shapes[t]) for a in self.arguments[t])
+
+    def level_beside(self, t: int, shape: Shape | None) -> int:
+        """The first level at which a group of this shape can use a term; for a row the shape is None."""
+        ready = not self.is_computed[t] or self.is_uniform[t] or self.shapes[t] == shape
+        return self.level[t] + (not ready)
+
+    def level_of_base(self, view: View) -> int:
+        kind, number = view.base
+        if kind == "term":
+            return self.level[number] + 1
+        if kind == "row":
+            operands = self.reading.rows[number].operands
+            self.row_level[number] = max([self.level_of(v) for v in operands], default=0)
+            return self.row_level[number] + 1
+        if kind == "reduction":
+            self.reduction_level[number] = self.level[self.reading.reductions[number].term]
+            return self.reduction_level[number] + 1
+        return 0
+
+    def level_of(self, value: Value) -> int:
+        """The level of a row that reads this value."""
+        return self.level_of_base(value.view) if value.view is not None else self.level_beside(value.term, None)
+
+    # ---- C: kept ----
+
+    def group(self, shape: Shape, level: int) -> Group:
+        return self.groups.setdefault((shape, level), Group(shape, level))
+
+    def make_groups(self) -> None:
+        reading = self.reading
+        for value in reading.outputs:
+            if value.view is not None:
+                self.level_of_base(value.view)
+        for t, number, outcome in reading.guards:
+            self.group((), self.level[t]).guards.append((t, number, outcome))
+        for t in self.stored:
+            self.group((), self.level[t]).stores.append(t)
+        needed: list[set[int]] = [set() for _ in self.level]
+        for number in sorted(self.live_reductions):
+            term = reading.reductions[number].term
+            self.group(self.shapes[term], self.reduction_level[number]).reductions.append(number)
+            needed[term].add(self.reduction_level[number])
+        cheap = self.find_cheap()
+        for t in range(len(self.level) - 1, -1, -1):
+            if not self.live[t]:
+                continue
+            if self.is_uniform[t]:
+                if self.kind[t] != KIND_CONSTANT:
+                    self.group((), self.level[t]).targets.append(t)
+            elif self.is_computed[t]:
+                if t not in self.kept and len(needed[t]) > 1 and not cheap[t]:
+                    self.kept.add(t)
+                    home = min(needed[t])
+                else:
+                    home = self.level[t]
+                if t in self.kept:
+                    self.group(self.shapes[t], home).targets.append(t)
+                    needed[t] = {home}
+                for a in self.arguments[t]:
+                    if self.is_computed[a] and self.shapes[a] == self.shapes[t]:
+                        needed[a] |= needed[t]
+        for group in self.groups.values():
+            group.targets.reverse()
+
+    def find_cheap(self) -> list[bool]:
+        """Which varying terms are as cheap to compute again as to read?"""
+        cost = [0] * len(self.level)
+        leaves: list[set[int]] = [set() for _ in self.level]
+        for t in range(len(self.level)):
+            if self.is_computed[t] and self.live[t] and not self.is_uniform[t]:
+                cost[t] = COST[self.kind[t]] + sum(cost[a] for a in self.arguments[t])
+                if cost[t] <= CHEAP_COST:
+                    leaves[t] = {x for a in self.arguments[t] for x in leaves[a]}
+            elif self.is_leaf[t] and not self.is_uniform[t]:
+                leaves[t] = {t}
+        return [cost[t] <= CHEAP_COST and len(leaves[t]) <= CHEAP_LEAVES for t in range(len(cost))]

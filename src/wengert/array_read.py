@@ -1,0 +1,487 @@
+"""What does a tape compute, with nothing said twice?
+
+Elementwise nodes become terms, on the smallest shape that they vary over; rows that only rearrange become views; rows
+that only add up or compare become reductions; what is left is computed by rows. Equal things are one thing, and what
+depends on constants alone is computed now.
+"""
+
+from __future__ import annotations
+
+import math
+import string
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wengert import ops
+from wengert._core.array_code import KIND_CONSTANT, KIND_LANES, KIND_UNIFORM, ArrayTerms
+from wengert._core.builds import kernels
+from wengert.array_products import lies_well
+from wengert.array_tape import Position, Tape, TapeNode
+from wengert.array_views import Shape, View, narrow, rearranged, reshaped, whole, whole_strides
+from wengert.index_keys import Slice, thaw
+from wengert.rows_einsum import explicit
+from wengert.structured import ROWS
+
+CODE = {row.name: row.code for row in ops.OPS.values()}
+NAME = {row.code: row.name for row in ops.OPS.values()}
+
+
+@dataclass(frozen=True)
+class Value:
+    """A node of the tape: the term that it is, broadcast to a shape; integers are no terms but views."""
+
+    term: int
+    view: View | None
+    shape: Shape
+    dtype: np.dtype[Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A structured op that is computed by a step of its own."""
+
+    name: str
+    operands: tuple[Value, ...]
+    params: tuple[tuple[str, Any], ...]
+    shape: Shape
+    dtype: np.dtype[Any]
+    position: Position | None
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """A term summed up, or its largest or smallest, along some axes of its shape, which stay with length 1."""
+
+    kind: str
+    term: int
+    axes: tuple[int, ...]
+    shape: Shape
+    position: Position | None
+
+
+class Reading:
+    """What a tape computes.
+
+    Attributes
+    ----------
+    terms : ArrayTerms
+    shapes : list of tuple of int
+        Of each term: the shape over which it varies, without leading axes of length 1.
+    views : list of View
+        Of each leaf by its number.
+    rows, reductions : list
+        What leaves may be based on.
+    constants : list of ndarray
+    outputs : list of Value
+    guards : list of (int, int, bool)
+        Term, number and expected truth value.
+    """
+
+    def __init__(self, tape: Tape, single: bool) -> None:
+        self.dtype = np.dtype(np.float32 if single else np.float64)
+        self.terms = ArrayTerms()
+        self.shapes: list[Shape] = []
+        self.views: list[View] = []
+        self.rows: list[Row] = []
+        self.reductions: list[Reduction] = []
+        self.constants: list[NDArray[Any]] = []
+        self.positions = [None, *[node.position for node in tape.nodes]]
+        self.origin = 0
+        self.leaves: dict[View, int] = {}
+        self.known: dict[Any, int] = {}
+        values: list[Value] = []
+        numbers = {node: k for k, node in enumerate(tape.inputs)}
+        for k, node in enumerate(tape.nodes):
+            self.origin = k + 1
+            if k in numbers:
+                values.append(self.based(("input", numbers[k]), node.shape, node.dtype))
+            elif node.kind == "constant":
+                values.append(self.constant(node.constant, node.shape, node.dtype))
+            elif node.kind == "op":
+                values.append(self.apply(node.name, [values[a] for a in node.args], node))
+            else:
+                values.append(self.read_row(node, [values[a] for a in node.args]))
+        self.outputs = [values[k] for k in tape.outputs]
+        self.guards = []
+        seen = set()
+        for number, (k, outcome) in enumerate(tape.guards):
+            t = self.float_term(values[k])
+            if self.terms.describe(t)[0] != KIND_CONSTANT and t not in seen:
+                seen.add(t)
+                self.guards.append((t, number, bool(outcome)))
+
+    # ---- terms ----
+
+    def shape_of(self, t: int) -> Shape:
+        """The shape over which a term varies."""
+        while len(self.shapes) < len(self.terms):
+            kind, arguments, _, _ = self.terms.describe(len(self.shapes))
+            if kind == KIND_LANES or kind == KIND_UNIFORM:
+                self.shapes.append(self.views[arguments[0]].shape)
+            else:
+                shape = np.broadcast_shapes(*[self.shapes[a] for a in arguments]) if arguments else ()
+                self.shapes.append(shape)
+        return self.shapes[t]
+
+    def number_of(self, t: int) -> float | None:
+        """The constant that a term is, if it is one."""
+        kind, _, number, _ = self.terms.describe(t)
+        return number if kind == KIND_CONSTANT else None
+
+    def leaf(self, view: View) -> int:
+        """The term of a view of floats."""
+        kind, number = view.base
+        if kind == "constant" and view.size == 1:
+            return self.terms.constant(float(self.constants[number].reshape(-1)[view.offset]))
+        if kind == "term" and view == whole(view.base, self.shape_of(number)):
+            return number
+        if view not in self.leaves:
+            self.leaves[view] = len(self.views)
+            self.views.append(view)
+        t = self.terms.leaf(self.leaves[view], view.size != 1)
+        self.shape_of(t)
+        return t
+
+    def based(self, base: tuple[str, int], shape: Shape, dtype: np.dtype[Any]) -> Value:
+        """The value of all of a base."""
+        view = narrow(base, 0, shape, whole_strides(shape))
+        if dtype.kind in "iu":
+            return Value(-1, view, shape, dtype)
+        return Value(self.leaf(view), None, shape, dtype)
+
+    def constant(self, number: Any, shape: Shape, dtype: np.dtype[Any]) -> Value:
+        """The value of a constant; equal elements are one number."""
+        integer = np.dtype(dtype).kind in "iu"
+        array = np.ascontiguousarray(np.broadcast_to(number, shape), np.int64 if integer else self.dtype)
+        as_bytes = array.reshape(-1).view(np.uint8).reshape(-1, array.itemsize)
+        if not integer and array.size and np.all(as_bytes == as_bytes[0]):
+            return Value(self.terms.constant(float(array.reshape(-1)[0])), None, shape, dtype)
+        key = ("constant", array.shape, array.dtype.char, array.tobytes())
+        if key not in self.known:
+            self.known[key] = len(self.constants)
+            self.constants.append(array.copy())
+        return self.based(("constant", self.known[key]), shape, dtype)
+
+    def float_term(self, value: Value) -> int:
+        """The term of a value; integers are converted."""
+        if value.view is None:
+            return value.term
+        if value.view.base[0] == "constant":
+            array = self.fetch(value)
+            return self.constant(array, value.shape, self.dtype).term
+        return self.row("to_float", (value,), (), value.shape, self.dtype, None).term
+
+    def apply(self, name: str, values: list[Value], node: TapeNode) -> Value:
+        """The value of an elementwise op."""
+        return Value(self.term(name, *[self.float_term(v) for v in values]), None, node.shape, node.dtype)
+
+    def term(self, name: str, *arguments: int) -> int:
+        """The term of an elementwise op of terms."""
+        arrays = [self.constant_array(a) for a in arguments]
+        if all(array is not None for array in arrays) and any(self.shape_of(a) for a in arguments):
+            y = kernels.evaluate(name, *arrays)[0]
+            return self.constant(y, y.shape, self.dtype).term
+        t = self.terms.apply(CODE[name], list(arguments), self.origin)
+        self.shape_of(t)
+        return t
+
+    def constant_array(self, t: int) -> NDArray[Any] | None:
+        """What a term is, if it is a constant."""
+        kind, arguments, number, _ = self.terms.describe(t)
+        if kind == KIND_CONSTANT:
+            return np.asarray(number)
+        if kind == KIND_LANES and self.views[arguments[0]].base[0] == "constant":
+            view = self.views[arguments[0]]
+            return self.fetch(Value(-1, view, view.shape, self.dtype))
+        return None
+
+    def fetch(self, value: Value) -> NDArray[Any]:
+        """The elements of a value that is a view of a constant."""
+        assert value.view is not None
+        base = self.constants[value.view.base[1]].reshape(-1)[value.view.offset :]
+        strides = tuple(s * base.itemsize for s in value.view.strides)
+        array = np.lib.stride_tricks.as_strided(base, value.view.shape, strides)
+        return np.array(np.broadcast_to(array, value.shape))
+
+    def known_array(self, value: Value) -> NDArray[Any] | None:
+        """What a value is, if it is a constant."""
+        if value.view is None:
+            array = self.constant_array(value.term)
+            return None if array is None else np.array(np.broadcast_to(array, value.shape), value.dtype)
+        return self.fetch(value) if value.view.base[0] == "constant" else None
+
+    def view_of(self, value: Value) -> View:
+        """Where the elements of a value are, or will be."""
+        if value.view is not None:
+            return value.view
+        kind, arguments, _, _ = self.terms.describe(value.term)
+        if kind == KIND_LANES or kind == KIND_UNIFORM:
+            return self.views[arguments[0]]
+        return whole(("term", value.term), self.shape_of(value.term))
+
+    # ---- rows ----
+
+    def row(
+        self, name: str, operands: tuple[Value, ...], params: Any, shape: Shape, dtype: Any, position: Any
+    ) -> Value:
+        """The value of a row that gets a step of its own."""
+        made = Row(name, operands, params, shape, dtype, position)
+        key = ("row", name, operands, params)
+        number = self.known.setdefault(key, len(self.rows))
+        if number == len(self.rows):
+            self.rows.append(made)
+        return self.based(("row", number), shape, dtype)
+
+    def read_row(self, node: TapeNode, operands: list[Value]) -> Value:
+        """The value of a row: constant, rearranged, reduced, or computed by a step."""
+        params = {**ROWS[node.name].defaults, **dict(node.params)} if node.name in ROWS else dict(node.params)
+        arrays = [self.known_array(v) for v in operands]
+        if operands and all(array is not None for array in arrays) and node.name != "assemble":
+            y = ROWS[node.name].value(*arrays, **params)
+            return self.constant(y, node.shape, node.dtype)
+        reader: Callable[..., Value | None] | None = READERS.get(node.name)
+        value = reader(self, node, *operands, **params) if reader else None
+        if value is not None:
+            return value
+        return self.row(node.name, tuple(operands), node.params, node.shape, node.dtype, node.position)
+
+    def viewed(self, value: Value, view: View, node: TapeNode) -> Value:
+        if value.view is not None:
+            return Value(-1, view, node.shape, node.dtype)
+        return Value(self.leaf(view), None, node.shape, node.dtype)
+
+    def rearrange(self, node: TapeNode, x: Value, change: Callable[[Any], Any]) -> Value | None:
+        """A row that NumPy answers with a view."""
+        if x.view is None and self.shape_of(x.term) == () and math.prod(node.shape):
+            return Value(x.term, None, node.shape, node.dtype)
+        return self.viewed(x, rearranged(self.view_of(x), x.shape, change), node)
+
+    def transpose(self, node: TapeNode, x: Value, axes: Any) -> Value | None:
+        return self.rearrange(node, x, lambda array: array.transpose(axes))
+
+    def broadcast(self, node: TapeNode, x: Value, shape: Any) -> Value | None:
+        return Value(x.term, x.view, node.shape, node.dtype)
+
+    def take_key(self, node: TapeNode, x: Value, key: Any) -> Value | None:
+        """Basic indexing; indices that are arrays are left to the row."""
+        parts = key if isinstance(key, tuple) else (key,)
+        if all(part is None or part is Ellipsis or type(part) in (int, Slice) for part in parts):
+            # The ellipsis makes a view of a single element too.
+            full = thaw(key if Ellipsis in parts else (*parts, Ellipsis))
+            return self.rearrange(node, x, lambda array: array[full])
+        return None
+
+    def reshape(self, node: TapeNode, x: Value, shape: Any) -> Value | None:
+        return self.reshape_to(x, node.shape)
+
+    def reshape_to(self, x: Value, shape: Shape) -> Value:
+        """A value in another shape; its elements are moved to C order first where strides cannot say it."""
+        if x.shape == shape or (x.view is None and self.shape_of(x.term) == () and math.prod(shape)):
+            return Value(x.term, x.view, shape, x.dtype)
+        view = reshaped(self.view_of(x), x.shape, shape)
+        if view is None:
+            y = self.row("copy", (x,), (), x.shape, x.dtype, None)
+            view = reshaped(self.view_of(y), y.shape, shape)
+            assert view is not None
+        return Value(-1, view, shape, x.dtype) if x.view is not None else Value(self.leaf(view), None, shape, x.dtype)
+
+    def cast(self, node: TapeNode, x: Value, dtype: Any) -> Value | None:
+        """Between bools and floats of the program, and from integers to them."""
+        if node.dtype.kind == "b":
+            return Value(self.term("ne", self.float_term(x), self.terms.constant(0.0)), None, node.shape, node.dtype)
+        if node.dtype == self.dtype and x.dtype.kind != "f":
+            return Value(self.float_term(x), None, node.shape, node.dtype)
+        if node.dtype == x.dtype:
+            return Value(x.term, x.view, node.shape, node.dtype)
+        return None
+
+    # ---- products ----
+
+    def matmul(self, node: TapeNode, a: Value, b: Value) -> Value | None:
+        """A product of matrices; those that lie badly are copied first."""
+        if a.view is not None or b.view is not None:
+            return None
+        if a.shape[-1] == 1:
+            # Nothing to sum: an elementwise product.
+            left = a if len(a.shape) > 1 else self.reshape_to(a, (1, 1))
+            right = b if len(b.shape) > 1 else self.reshape_to(b, (1, 1))
+            y = self.term("mul", left.term, right.term)
+            wide = np.broadcast_shapes(left.shape, right.shape)
+            return self.reshape_to(Value(y, None, wide, node.dtype), node.shape)
+        return self.product(a, b, node.shape, node.position)
+
+    def product(self, a: Value, b: Value, shape: Shape, position: Any) -> Value:
+        operands = []
+        for value in (a, b):
+            if not lies_well(self.view_of(value), value.shape):
+                value = self.row("copy", (value,), (), value.shape, value.dtype, position)
+            operands.append(value)
+        return self.row("product", tuple(operands), (), shape, self.dtype, position)
+
+    def einsum(self, node: TapeNode, *operands: Value, subscripts: str) -> Value | None:
+        """A sum of products, as one of matrices or as one over the elements of the largest operand."""
+        labels, output = explicit(subscripts, [len(x.shape) for x in operands])
+        if any(len(set(mine)) < len(mine) for mine in labels) or any(x.view is not None for x in operands):
+            return None
+        size: dict[str, int] = {}
+        for mine, x in zip(labels, operands, strict=True):
+            for letter, n in zip(mine, x.shape, strict=True):
+                size[letter] = max(size.get(letter, 1), n)
+        if len(operands) == 2 and 0 not in size.values():
+            a, b = (self.unit_free(x, mine, size) for x, mine in zip(operands, labels, strict=True))
+            value = self.contract(a, b, output, size, node.shape, node.position)
+            if value is not None:
+                return value
+        if math.prod(size.values()) > max(math.prod(x.shape) for x in operands):
+            return None
+        order = output + "".join(letter for letter in size if letter not in output)
+        terms = [self.spread(x, mine, order).term for x, mine in zip(operands, labels, strict=True)]
+        y = terms[0]
+        for t in terms[1:]:
+            y = self.term("mul", y, t)
+        shape = tuple(size[letter] for letter in order)
+        if 0 in shape:
+            return None
+        axes = tuple(range(len(output), len(order)))
+        t = self.reduced("sum", y, shape, axes, node.position)
+        return self.reshape_to(Value(t, None, shape[: len(output)] + (1,) * len(axes), node.dtype), node.shape)
+
+    def spread(self, x: Value, labels: str, order: str) -> Value:
+        """An operand with its axes in this order, and axes of length 1 for labels that it lacks."""
+        axes = [labels.index(letter) for letter in order if letter in labels]
+        moved = self.moved(x, axes)
+        lengths = iter(moved.shape)
+        return self.reshape_to(moved, tuple(next(lengths) if letter in labels else 1 for letter in order))
+
+    def unit_free(self, x: Value, labels: str, size: dict[str, int]) -> tuple[Value, str]:
+        """An operand without the axes along which it is broadcast or of length 1."""
+        kept = "".join(letter for letter, n in zip(labels, x.shape, strict=True) if n != 1)
+        return self.reshape_to(x, tuple(size[letter] for letter in kept)), kept
+
+    def contract(
+        self, a: tuple[Value, str], b: tuple[Value, str], output: str, size: dict[str, int], shape: Shape, position: Any
+    ) -> Value | None:
+        """Two operands as matrices, if something is summed, and each has an axis of its own."""
+        (x, of_x), (y, of_y) = a, b
+        shared = [letter for letter in of_x if letter in of_y]
+        stack = [letter for letter in shared if letter in output]
+        summed = [letter for letter in shared if letter not in output]
+        left = [letter for letter in of_x if letter not in of_y]
+        right = [letter for letter in of_y if letter not in of_x]
+        if not summed or not left or not right or any(letter not in output for letter in left + right):
+            return None
+        n = [math.prod(size[letter] for letter in group) for group in (left, summed, right)]
+        lengths = tuple(size[letter] for letter in stack)
+        matrix = self.reshape_to(self.moved(x, [of_x.index(k) for k in stack + left + summed]), (*lengths, n[0], n[1]))
+        other = self.reshape_to(self.moved(y, [of_y.index(k) for k in stack + summed + right]), (*lengths, n[1], n[2]))
+        z = self.product(matrix, other, (*lengths, n[0], n[2]), position)
+        made = stack + left + right
+        z = self.reshape_to(z, tuple(size[letter] for letter in made))
+        z = self.moved(z, [made.index(letter) for letter in output if letter in made])
+        return self.reshape_to(z, shape)
+
+    def moved(self, x: Value, axes: list[int]) -> Value:
+        """A value with its axes in another order."""
+        shape = tuple(x.shape[k] for k in axes)
+        if axes == list(range(len(axes))) or self.shape_of(x.term) == ():
+            return Value(x.term, None, shape, x.dtype)
+        view = rearranged(self.view_of(x), x.shape, lambda array: array.transpose(axes))
+        return Value(self.leaf(view), None, shape, x.dtype)
+
+    # ---- reductions ----
+
+    def reduced(self, kind: str, t: int, shape: Shape, axes: tuple[int, ...], position: Any) -> int:
+        """The term of a term, broadcast to `shape`, reduced over axes that stay with length 1."""
+        varies_over = (1,) * (len(shape) - len(self.shape_of(t))) + self.shape_of(t)
+        # Along an axis where nothing changes, a sum is a product, and the largest is any.
+        times = math.prod(shape[k] for k in axes if varies_over[k] == 1)
+        real = tuple(k for k in axes if varies_over[k] != 1)
+        as_product = self.sum_of_products(t, varies_over, real, position) if kind == "sum" else None
+        if as_product is not None:
+            t = as_product
+        elif real:
+            kept = tuple(1 if k in real else n for k, n in enumerate(varies_over))
+            key = (kind, t, tuple(k - len(shape) for k in real))
+            number = self.known.setdefault(key, len(self.reductions))
+            if number == len(self.reductions):
+                skipped = len(shape) - len(self.shape_of(t))
+                made = Reduction(kind, t, tuple(k - skipped for k in real), kept[skipped:], position)
+                self.reductions.append(made)
+            t = self.leaf(narrow(("reduction", number), 0, kept, whole_strides(kept)))
+        if kind == "sum" and times != 1:
+            t = self.term("mul", t, self.terms.constant(float(times)))
+        return t
+
+    def sum_of_products(self, t: int, shape: Shape, axes: tuple[int, ...], position: Any) -> int | None:
+        """The sum of an elementwise product as one of matrices, where that saves the array of products."""
+        kind, arguments, _, _ = self.terms.describe(t)
+        if kind == CODE["neg"]:
+            y = self.sum_of_products(arguments[0], shape, axes, position)
+            return None if y is None else self.term("neg", y)
+        if kind != CODE["mul"]:
+            return None
+        letters = string.ascii_letters[: len(shape)]
+        size = dict(zip(letters, shape, strict=True))
+        operands = []
+        for a in arguments:
+            mine = self.shape_of(a)
+            value = Value(a, None, mine, self.dtype)
+            operands.append(self.unit_free(value, letters[len(shape) - len(mine) :], size))
+        output = "".join(letter for k, letter in enumerate(letters) if k not in axes)
+        kept = tuple(1 if k in axes else n for k, n in enumerate(shape))
+        made = self.contract(*operands, output, size, tuple(size[k] for k in output), position)
+        return None if made is None else self.reshape_to(made, kept).term
+
+    def without_axes(self, t: int, shape: Shape, axes: tuple[int, ...], node: TapeNode) -> Value:
+        """Drop axes of length 1 of a term, if the row does."""
+        kept = tuple(1 if k in axes else n for k, n in enumerate(shape))
+        return self.reshape_to(Value(t, None, kept, node.dtype), node.shape)
+
+    def reduce(self, node: TapeNode, x: Value, axis: Any, keepdims: Any) -> Value | None:
+        if x.view is not None or x.dtype.kind != "f" or math.prod(x.shape) == 0:
+            return None
+        axes = all_axes(axis, len(x.shape))
+        t = self.reduced(node.name, x.term, x.shape, axes, node.position)
+        return self.without_axes(t, x.shape, axes, node)
+
+    def logsumexp(self, node: TapeNode, x: Value, axis: Any, keepdims: Any) -> Value | None:
+        """The largest, taken out before the sum if it is finite (Blanchard, Higham & Higham, IMA JNA 41, 2021)."""
+        if x.view is not None or x.dtype.kind != "f" or math.prod(x.shape) == 0:
+            return None
+        axes = all_axes(axis, len(x.shape))
+        most = self.reduced("max", x.term, x.shape, axes, node.position)
+        powers = self.term("exp", self.term("sub", x.term, self.finite_or_zero(most)))
+        total = self.reduced("sum", powers, x.shape, axes, node.position)
+        shift = self.finite_or_zero(self.without_axes(most, x.shape, axes, node).term)
+        y = self.term("add", self.term("log", self.without_axes(total, x.shape, axes, node).term), shift)
+        return Value(y, None, node.shape, node.dtype)
+
+    def finite_or_zero(self, t: int) -> int:
+        zero = self.terms.constant(0.0)
+        return self.term("where", self.term("lt", self.term("abs", t), self.terms.constant(math.inf)), t, zero)
+
+
+def all_axes(axis: Any, n_dims: int) -> tuple[int, ...]:
+    """The axes that a reduction is over, counted from 0."""
+    if axis is None:
+        return tuple(range(n_dims))
+    return tuple(sorted(k % n_dims for k in (axis if isinstance(axis, tuple) else (axis,))))
+
+
+READERS: dict[str, Callable[..., Value | None]] = {
+    "reshape": Reading.reshape,
+    "transpose": Reading.transpose,
+    "broadcast_to": Reading.broadcast,
+    "getitem": Reading.take_key,
+    "matmul": Reading.matmul,
+    "einsum": Reading.einsum,
+    "cast": Reading.cast,
+    "sum": Reading.reduce,
+    "max": Reading.reduce,
+    "min": Reading.reduce,
+    "logsumexp": Reading.logsumexp,
+}
