@@ -25,26 +25,6 @@ def positive(x: Array, /) -> Array:
     return np.copy(x)
 
 
-@composite("fabs")
-def fabs(x: Array, /) -> Array:
-    return np.absolute(x)
-
-
-@composite("float_power")
-def float_power(x1: Array, x2: Array, /) -> Array:
-    return np.power(x1, x2)
-
-
-@composite("radians")
-def radians(x: Array, /) -> Array:
-    return np.deg2rad(x)
-
-
-@composite("degrees")
-def degrees(x: Array, /) -> Array:
-    return np.rad2deg(x)
-
-
 @composite("logaddexp2")
 def logaddexp2(x1: Array, x2: Array, /) -> Array:
     """Up to rounding of the arguments."""
@@ -57,12 +37,6 @@ def ldexp(x1: Array, x2: Any, /) -> Array:
         no_rule("ldexp", "a var as exponent; take x1 * np.exp2(x2)")
     half = np.asarray(x2) // 2  # in two steps, as 2**x2 alone may overflow
     return x1 * np.ldexp(1.0, half) * np.ldexp(1.0, x2 - half)
-
-
-@composite("bitwise_xor")
-def bitwise_xor(x1: Array, x2: Array, /) -> Array:
-    """Of truth values."""
-    return (x1 != 0) != (x2 != 0)
 
 
 # ---- pieces ----
