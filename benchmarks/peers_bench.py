@@ -30,7 +30,7 @@ BUDGET_SECONDS = 0.6  # a peer that has taken this long at a problem sits out th
 PATIENCE_SECONDS = 120.0  # for one answer; a compiler that takes longer is ended
 
 # Whose results are the measure for the others: derivatives worked out by hand first.
-REFERENCES = ("numpy", "casadi", "jax_arrays", "jax", "torch", "autograd", "gcc", "wengert", "micrograd")
+REFERENCES = ("numpy", "casadi", "jax_arrays", "jax", "torch", "autograd", "cpp", "gcc", "wengert", "micrograd")
 
 
 class Worker:
@@ -80,7 +80,7 @@ def compare(workers: Sequence[Worker], problem: str, rounds: int) -> dict[str, d
         rows[worker.name] = {"first": answer["first"], "warm": answer["second"]}
         results[worker.name], seconds[worker.name] = answer["results"], answer["second"]
     agree(problem, rows, results)
-    spent = dict.fromkeys(rows, 0.0)
+    spent = {name: seconds.get(name, 0.0) for name in rows}
     for _ in range(rounds):
         for worker in workers:
             row = rows[worker.name]
@@ -151,12 +151,14 @@ def measure(problems: Sequence[str], peers: Sequence[str], rounds: int) -> dict[
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is 1 if a peer's result was wrong."""
     parser = argparse.ArgumentParser(prog="python -m wengert.benchmarks.peers_bench", description=__doc__)
-    parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=list(PROBLEMS), metavar="NAME")
+    parser.add_argument("--problems", nargs="+", choices=PROBLEMS, metavar="NAME", help="instead of all small ones")
+    parser.add_argument("--large", action="store_true", help="the large problems too, which take minutes")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS), metavar="NAME")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="write peers.json, peers.md and peers.png there")
     options = parser.parse_args(arguments)
-    results = measure(options.problems, options.peers, options.rounds)
+    problems = options.problems or [name for name in PROBLEMS if options.large or not PROBLEMS[name].large]
+    results = measure(problems, options.peers, options.rounds)
     if options.output:
         peers_report.write(results, options.output)
     print(peers_report.text(results))

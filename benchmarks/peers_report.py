@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wengert.benchmarks.peers import OUTSIDE, PEERS
+from wengert.benchmarks.workloads import PROBLEMS
 
 OURS = "wengert"
 
@@ -34,12 +35,20 @@ TARGETS = (
     Target("rosenbrock_1000", "first", 1 / 500, "jax"),
     Target("rosenbrock_1000", "first", 1 / 5, "casadi"),
     Target("asian_option", "warm", 1 / 1.9, OURS, ours="wengert_2_threads"),
+    *(
+        Target(problem.name, "warm", 1.0, peer)
+        for problem in PROBLEMS.values()
+        for peer in (("numexpr", "jax_arrays") if problem.expression else ("cpp", "jax_arrays"))
+        if problem.cpp is not None
+    ),
 )
+
+COLD = 0.05  # seconds to the first result, recording and compiling included, in every problem with C++ beside it
 
 FORMS = (
     '"Same code" is the function that wengert takes, in scalars and loops; "arrays" is one rewritten by hand in slices '
     "and matrices, as PyTorch and autograd have it too. C is straight-line code with all derivatives, which gcc may "
-    "rearrange (-ffast-math); NumPy has derivatives worked out by a person."
+    "rearrange (-ffast-math); NumPy and C++ (-O3 -march=native, no library) have derivatives worked out by a person."
 )
 
 UNITS = (("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9))
@@ -78,6 +87,18 @@ def target_table(results: dict[str, Any]) -> list[str]:
             f"| {title}: {call}{ours}to {PEERS[target.peer].title} | {target.at_most:.3g} | {measured} | {verdict} |"
         )
     return lines
+
+
+def cold_start(results: dict[str, Any]) -> list[str]:
+    """Which first results of wengert take longer than they should, among the problems with C++ beside them."""
+    names = [name for name in results["problems"] if name in PROBLEMS and PROBLEMS[name].cpp]
+    times = {name: results["problems"][name]["peers"].get(OURS, {}).get("first") for name in names}
+    known = {name: first for name, first in times.items() if first is not None}
+    late = [f"{results['problems'][name]['title']} ({duration(t)})" for name, t in known.items() if t > COLD]
+    if not known:
+        return []
+    verdict = "; later: " + ", ".join(late) if late else ""
+    return ["", f"First result within {duration(COLD)}: {len(known) - len(late)} of {len(known)} problems{verdict}."]
 
 
 def time_table(results: dict[str, Any], measure: str) -> list[str]:
@@ -122,6 +143,7 @@ def text(results: dict[str, Any]) -> str:
         time_table(results, "first"),
         [""],
         target_table(results),
+        cold_start(results),
         ["", "Blanks:", "", *missing] if missing else [],
         ["", f"{machine['processor']}, {machine['build']} build, Python {machine['python']}, {packages}"],
     ]

@@ -19,7 +19,7 @@ from scipy import special
 
 import wengert as wg
 from wengert.benchmarks import peers_bench, peers_report, timing, worker
-from wengert.benchmarks.peers import PEERS, NotDoneError, c_source, solve
+from wengert.benchmarks.peers import PEERS, NotDoneError, c_source, form, solve
 from wengert.benchmarks.workloads import PROBLEMS, asian_basket, robot_arm
 
 ROWS = 3
@@ -86,11 +86,16 @@ def outputs(result):
     return list(result) if isinstance(result, list | tuple) else [result]
 
 
-@pytest.fixture(params=PROBLEMS.values(), ids=PROBLEMS)
+# Ten million products in Python; smaller matrices run through the same lines.
+SCALAR = [name for name in PROBLEMS if PROBLEMS[name].scalar and name != "minors_10"]
+
+
+@pytest.fixture(params=SCALAR)
 def problem(request):
-    return request.param
+    return PROBLEMS[request.param]
 
 
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
 def test_every_problem_is_found_by_its_name(problem):
     assert PROBLEMS[problem.name] is problem
     assert problem.evaluations >= 1
@@ -162,7 +167,7 @@ QUICK = [
     pytest.param(peer, name, id=f"{peer}-{name}", marks=[with_gcc] if peer == "gcc" else [])
     for peer in PEERS
     for name in SMALL
-    if getattr(PROBLEMS[name], PEERS[peer].form) and name in (PEERS[peer].only or SMALL)
+    if form(PEERS[peer], PROBLEMS[name]) and name in (PEERS[peer].only or SMALL)
     # There JAX unrolls a loop and compiles for ten seconds.
     if (peer, name) != ("jax", "network")
 ]
@@ -279,6 +284,26 @@ def test_report_has_times_ratios_targets_and_blanks():
     assert "| Rosenbrock-10: to JAX, same code | 0.5 | 0.4 | reached |" in lines
     assert "| Rosenbrock-1000: first call, to JAX, same code | 0.002 | 0.00427 | **not reached** |" in lines
     assert "- Rosenbrock-10, PyTorch: torch is not installed" in lines
+
+
+def test_report_says_which_first_results_are_late():
+    results = fake_results()
+    assert peers_report.cold_start(results) == []
+    for name, first in (("lse_1000", 0.01), ("gmm_2_5", 0.2)):
+        results["problems"][name] = {"title": PROBLEMS[name].title, "peers": {"wengert": {"first": first}}}
+    assert peers_report.cold_start(results)[-1] == (
+        "First result within 50 ms: 1 of 2 problems; later: Gaussian mixture, d=2 K=5 N=1000 (200 ms)."
+    )
+
+
+def test_large_problems_are_measured_only_when_asked_for(monkeypatch, capsys):
+    measured = []
+    nothing = fake_results() | {"problems": {}}
+    monkeypatch.setattr(peers_bench, "measure", lambda problems, *_: measured.append(set(problems)) or nothing)
+    peers_bench.main([])
+    peers_bench.main(["--large"])
+    assert measured[1] == set(PROBLEMS)
+    assert measured[1] - measured[0] == {name for name, problem in PROBLEMS.items() if problem.large} != set()
 
 
 def test_report_is_written_as_table_plot_and_file_for_machines(tmp_path):

@@ -2,6 +2,7 @@
 
 import math
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -31,7 +32,9 @@ RIGHT = [row for row in OPS.values() if row.name != "stop_gradient"]
 
 @pytest.mark.parametrize("row", RIGHT, ids=lambda row: row.name)
 def test_every_op_passes(row):
-    assert wg.check_grad(getattr(wg, row.name), *smooth_point(row)) < 1e-9
+    point = smooth_point(row)
+    orders = [2.0] * len(row.orders)  # they come first, and have no slope
+    assert wg.check_grad(partial(getattr(wg, row.name), *orders), *point[len(orders) :]) < 1e-9
 
 
 SMOOTH = {

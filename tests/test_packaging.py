@@ -60,7 +60,7 @@ def test_wheel_holds_what_runs(wheel_files):
     expected = {
         f"{target}/{path.relative_to(source).as_posix()}"
         for target, source in installed.items()
-        for ending in ("*.py", "*.pyi", "py.typed")
+        for ending in ("*.py", "*.pyi", "*.cpp", "py.typed")
         for path in source.rglob(ending)
     }
     compiled = {name for name in wheel_files if name.endswith((".so", ".pyd"))}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from row_cases import CASES, SINGULAR, Case, jax_rows, some
+from row_cases import CASES, SINGULAR, Case, jax_rows, minors, some
 from tiny_tape import Recording, nested, plain, weighed, weights
 
 from wengert.errors import ShapeError
@@ -358,6 +358,13 @@ def test_indices_and_axes_out_of_range() -> None:
         rows.sum(object())
     with pytest.raises(AttributeError, match="'summ'"):
         _ = rows.summ
+
+
+@pytest.mark.parametrize("smallest", [1e-8, 1e-13, 1e-16])
+def test_cofactors_of_nearly_singular_matrices(smallest: float) -> None:
+    u, _, vt = np.linalg.svd(some(4, 4))
+    a = (u * np.array([2.0, 1.0, 0.5, smallest])) @ vt
+    np.testing.assert_allclose(rows.cofactors(a), minors(a), rtol=0, atol=1e-13)
 
 
 def test_not_a_number_stays_one() -> None:

@@ -74,21 +74,25 @@ TRIG_ERF_FITS: list[Fit] = [
 ]
 
 
-
 # ---- gamma function ----
 def shifted(w: Any) -> Any:
     """The argument in [1, 3] that gamma.h maps to w."""
-    return mp.sqrt(3) * (1 + w) / (1 - w)
+    return mp.mpf(1.75) * (1 + w) / (1 - w)
 
 
 def log_gamma_near(w: Any) -> Any:
     y = shifted(w)
-    return mp.loggamma(y) / ((y - 1) * (y - 2))
+    return mp.loggamma(y) / ((y - 1) * (y - 2)) - 0.4375
 
 
 def digamma_near(w: Any) -> Any:
     y = shifted(w)
-    return mp.digamma(y) / (y - mp.findroot(mp.digamma, 1.4616321449683623))
+    return mp.digamma(y) / (y - mp.findroot(mp.digamma, 1.4616321449683623)) - 0.859375
+
+
+def trigamma_near(w: Any) -> Any:
+    y = shifted(w)
+    return y * mp.psi(1, y) - 1.3359375
 
 
 def log_gamma_far(z: Any) -> Any:
@@ -116,13 +120,13 @@ def cotangent_tail(z: Any) -> Any:
     return (r * mp.cot(r) - 1) / z
 
 
-NEAR, FAR, HALF = (-0.26795, 0.26795), (0, mp.mpf(1) / 9), (0, 0.25)
+NEAR, FAR, HALF = (-0.27273, 0.26316), (0, mp.mpf(1) / 9), (0, 0.25)
 GAMMA_FITS: list[Fit] = [
-    Fit("GAMMALN_NEAR", log_gamma_near, NEAR, 20, "log(gamma(y)) / (y - 1) / (y - 2) in w = (y - c)/(y + c), c^2 = 3"),
+    Fit("GAMMALN_NEAR", log_gamma_near, NEAR, 20, "log(gamma(y)) / (y - 1) / (y - 2) - 0.4375, w = (y - 1.75)/(y + 1.75)"),
     Fit("GAMMALN_FAR", log_gamma_far, FAR, 11, "x * (log(gamma(x)) - Stirling's formula), z = 1/x^2"),
-    Fit("DIGAMMA_NEAR", digamma_near, NEAR, 22, "digamma(y) / (y - its zero) in w"),
-    Fit("DIGAMMA_FAR", digamma_far, FAR, 12, "(log(x) - 1/(2x) - digamma(x)) / z, z = 1/x^2"),
-    Fit("TRIGAMMA_NEAR", lambda w: mp.psi(1, shifted(w)), NEAR, 22, "trigamma(y) in w"),
+    Fit("DIGAMMA_NEAR", digamma_near, (-0.27273, 0.17648), 20, "digamma(y) / (y - its zero) - 0.859375 in w"),
+    Fit("DIGAMMA_FAR", digamma_far, (0, 0.16), 15, "(log(x) - 1/(2x) - digamma(x)) / z, z = 1/x^2"),
+    Fit("TRIGAMMA_NEAR", trigamma_near, NEAR, 22, "y * trigamma(y) - 1.3359375 in w"),
     Fit("TRIGAMMA_FAR", trigamma_far, FAR, 13, "(trigamma(x) - 1/x - z/2) * x / z, z = 1/x^2"),
     Fit("SINC_PI_TAIL", sinc_tail, HALF, 9, "(sin(pi r)/(pi r) - 1) / z, z = r^2"),
     Fit("COT_PI_TAIL", cotangent_tail, HALF, 16, "(pi r cot(pi r) - 1) / z, z = r^2"),

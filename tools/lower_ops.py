@@ -43,7 +43,11 @@ OF_HARDWARE = {"vsqrt": "sqrtf", "vfabs": "fabsf", "vfloor": "floorf", "vceil": 
 # Ops whose vmath header has `<op>_main`, free of branches, and `<op>_rare`, which tells where that will not do.
 REPAIRED = ("sin", "cos", "tan", "logaddexp", "gammaln", "digamma", "trigamma")
 ROW_MACROS = ("CHEAP_1", "CHEAP_2", "CHEAP_3", "HEAVY_1", "HEAVY_2", "REPAIRED_1", "REPAIRED_2")
-EXAMPLES = {"acosh": (2.0,), "where": (1.0, 0.5, 2.0), "polygamma": (1, 2.0)}  # arguments in a docstring, where 0.5 and 2.0 do not do
+EXAMPLES = {
+    "acosh": (2.0,),
+    "where": (1.0, 0.5, 2.0),
+    "polygamma": (1, 2.0),
+}  # arguments in a docstring, where 0.5 and 2.0 do not do
 
 
 def formulas() -> dict[str, list[ast.Lambda]]:

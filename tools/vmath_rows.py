@@ -387,7 +387,13 @@ ROWS = (
     Row(
         "log_ndtr",
         log_ndtr,
-        (even(-2, 2), even(-60, 39), magnitudes(LEAST, 1), magnitudes(1, 2.0**511, (-1,)), near(0, 37.5, 38.4, -39.6)),
+        (
+            even(-2, 2),
+            even(-60, 39),
+            magnitudes(LEAST, 1),
+            magnitudes(1, 2.0**511, (-1,)),
+            near(0.75, -1, 37.5, 38.4, -39.6),
+        ),
         ((INF, -0.0), (-INF, -INF), (MOST, -0.0), (-MOST, -INF), (NAN, NAN)),
     ),
     Row(
@@ -409,7 +415,13 @@ ROWS = (
     Row(
         "digamma",
         mp.digamma,
-        (even(0, 4), even(4, 200), magnitudes(LEAST, 1, (1,)), magnitudes(1, MOST, (1,)), near(1, 1.4616321449683623, 3)),
+        (
+            even(0, 4),
+            even(4, 200),
+            magnitudes(LEAST, 1, (1,)),
+            magnitudes(1, MOST, (1,)),
+            near(1, 1.4616321449683623, 2.5),
+        ),
         (
             *((float(-k), NAN) for k in range(1, 200)),
             *((0.0, -INF), (-0.0, INF), (INF, INF), (-INF, NAN), (-MOST, NAN), (NAN, NAN)),
@@ -418,7 +430,7 @@ ROWS = (
     Row(
         "trigamma",
         partial(mp.psi, 1),
-        (even(0, 4), even(4, 200), even(-8, 0), magnitudes(LEAST, 1), magnitudes(1, MOST, (1,)), near(1, 3, -3)),
+        (even(0, 4), even(4, 200), magnitudes(LEAST, 1), magnitudes(1, MOST, (1,)), near(1, 3)),
         (
             *((float(-k), INF) for k in range(200)),
             *((-0.0, INF), (INF, 0.0), (-INF, NAN), (-MOST, INF), (NAN, NAN)),

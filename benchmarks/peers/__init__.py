@@ -27,8 +27,8 @@ class Peer:
     module : str
         The module of this package that holds its ways to do each task: a function ``task(f, *data)`` returns a pair:
         a function of no arguments, which is what the clock sees, and one that turns what it returns into arrays.
-    form : str
-        Attribute of a problem that this peer takes: "scalar", "arrays" or "by_hand".
+    forms : tuple of str
+        Attributes of a problem that this peer takes ("scalar", "arrays", ...), the best first.
     package : str
         What must be installed; its version is reported.
     threads : int
@@ -42,7 +42,7 @@ class Peer:
     name: str
     title: str
     module: str
-    form: str
+    forms: tuple[str, ...]
     package: str
     threads: int = 1
     only: tuple[str, ...] = ()
@@ -50,49 +50,90 @@ class Peer:
 
 
 UNROLLED = "a loop unrolled into so many operations takes minutes to compile"
+SMALLER_IS_SLOW = "not tried, since its first call at the next smaller size takes many seconds"
+TOO_MANY = "ten million operations, recorded one by one, take minutes"
 
 PEERS: dict[str, Peer] = {
     peer.name: peer
     for peer in (
-        Peer("wengert", "wengert", "with_wengert", "scalar", "wengert"),
+        Peer(
+            "wengert",
+            "wengert",
+            "with_wengert",
+            ("scalar", "arrays"),
+            "wengert",
+            leaves_out=(("minors_10", TOO_MANY),),
+        ),
         Peer(
             "wengert_2_threads",
             "wengert, 2 threads",
             "with_wengert",
-            "scalar",
+            ("scalar",),
             "wengert",
             2,
             only=("rosenbrock_10", "asian_option"),
         ),
-        Peer("gcc", "C by gcc", "with_gcc", "scalar", ""),
-        Peer("numpy", "NumPy by hand", "with_numpy", "by_hand", "numpy"),
-        Peer("casadi", "CasADi", "with_casadi", "scalar", "casadi"),
+        Peer("gcc", "C by gcc", "with_gcc", ("scalar",), ""),
+        Peer("cpp", "C++ by hand", "with_cpp", ("cpp",), ""),
+        Peer("numpy", "NumPy by hand", "with_numpy", ("by_hand",), "numpy"),
+        Peer("numexpr", "numexpr", "with_numexpr", ("expression",), "numexpr"),
+        Peer(
+            "casadi",
+            "CasADi",
+            "with_casadi",
+            ("columns", "scalar"),
+            "casadi",
+            leaves_out=(("minors_10", TOO_MANY), ("gmm_64_100", SMALLER_IS_SLOW), ("kmeans_1000", SMALLER_IS_SLOW)),
+        ),
         Peer(
             "jax",
             "JAX, same code",
             "with_jax",
-            "scalar",
+            ("scalar",),
             "jax",
-            leaves_out=(("asian_basket", UNROLLED), ("lotka_volterra", UNROLLED)),
+            leaves_out=tuple((name, UNROLLED) for name in ("asian_basket", "lotka_volterra", "minors_8", "minors_10")),
         ),
-        Peer("jax_arrays", "JAX, arrays", "with_jax", "arrays", "jax"),
-        Peer("torch", "PyTorch", "with_torch", "arrays", "torch"),
-        Peer("autograd", "autograd", "with_autograd", "arrays", "autograd"),
-        Peer("micrograd", "micrograd", "with_micrograd", "scalar", "micrograd"),
+        Peer("jax_arrays", "JAX, arrays", "with_jax", ("arrays",), "jax"),
+        Peer("torch", "PyTorch", "with_torch", ("arrays",), "torch"),
+        Peer(
+            "autograd",
+            "autograd",
+            "with_autograd",
+            ("arrays",),
+            "autograd",
+            leaves_out=(("lstm_4", "a call takes seconds at an eighth of the steps"),),
+        ),
+        Peer(
+            "micrograd",
+            "micrograd",
+            "with_micrograd",
+            ("scalar",),
+            "micrograd",
+            leaves_out=(("minors_10", TOO_MANY),),
+        ),
     )
 }
 
 
-def bound(problem: Problem, form: str, module: Any) -> Callable[..., Any]:
-    """The problem's function in one form, over the functions of one peer; a new one at each call, known to no cache."""
-    function = getattr(problem, form)
-    if function is None:
-        raise NotDoneError(f"{OUTSIDE}: the problem has no form {form!r}")
-    if form == "by_hand":
+def form(peer: Peer, problem: Problem) -> str | None:
+    """The form in which this peer takes a problem; None if it has none of them."""
+    return next((name for name in peer.forms if getattr(problem, name) is not None), None)
+
+
+def bound(peer: Peer, problem: Problem, module: Any) -> Any:
+    """The problem's function for one peer, over its functions; a new one at each call, known to no cache."""
+    name = form(peer, problem)
+    if name is None:
+        raise NotDoneError(f"{OUTSIDE}: the problem has no form {peer.forms[0]!r}")
+    function = getattr(problem, name)
+    if name in ("cpp", "expression"):
+        return function
+    if name == "by_hand":
         return lambda *data: function(*data)
-    if form == "scalar" and problem.task == "total_gradient":
+    if name == "scalar" and problem.task == "total_gradient":
         return lambda p, *data: function(p, *data, module.FUNCTIONS, module.sum_rows)
-    return lambda x, *data: function(x, *data, module.FUNCTIONS)
+    functions = getattr(module, "ARRAY_FUNCTIONS", module.FUNCTIONS) if name == "arrays" else module.FUNCTIONS
+    return lambda x, *data: function(x, *data, functions)
 
 
 def check_takes_part(peer: Peer, problem: Problem) -> None:
@@ -115,5 +156,7 @@ def solve(peer: Peer, problem: Problem, module: Any, data: Arrays) -> tuple[Call
     task = getattr(module, problem.task, None)
     if task is None:
         raise NotDoneError(f"{OUTSIDE}: it has no way to do the task {problem.task!r}")
-    solution: tuple[Callable[[], Any], Callable[[Any], Arrays]] = task(bound(problem, peer.form, module), *data)
+    solution: tuple[Callable[[], Any], Callable[[Any], Arrays]] = task(
+        bound(peer, problem, module), *problem.arguments(data)
+    )
     return solution

@@ -14,9 +14,11 @@ import casadi as ca
 import numpy as np
 
 FUNCTIONS = SimpleNamespace(
-    **{name: getattr(ca, name) for name in ("exp", "log", "sqrt", "sin", "cos", "erf")},
+    **{name: getattr(ca, name) for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "erf")},
+    casadi=ca,
     relu=lambda x: ca.fmax(x, 0),
     sigmoid=lambda x: 1 / (1 + ca.exp(-x)),
+    where=ca.if_else,
     softplus=lambda x: ca.fmax(x, 0) + ca.log1p(ca.exp(-ca.fabs(x))),
 )
 
@@ -106,3 +108,51 @@ def total_gradient(f: Callable[..., Any], p: np.ndarray, *data: np.ndarray) -> A
     total = f(ca.vertsplit(parameters), *symbols)
     function = ca.Function("both", [parameters, *symbols], [total, ca.gradient(total, parameters)])
     return buffered(function, (p, *tables), [(1,), p.shape], one)
+
+
+def column_symbol(name: str, array: np.ndarray) -> Any:
+    """A column for an array of one axis; others are turned, since a matrix of CasADi lies column by column."""
+    return ca.MX.sym(name, *(array.shape if array.ndim == 1 else array.reshape(len(array), -1).shape[::-1]))
+
+
+def on_symbols(f: Callable[..., Any], p: Any, data: tuple[np.ndarray, ...]) -> tuple[Any, ...]:
+    """Value of a function, the symbols in which its derivatives are wanted, those of the data, and all arrays."""
+    arrays = p if isinstance(p, tuple) else (p,)
+    wanted = [column_symbol(f"p{k}", array) for k, array in enumerate(arrays)]
+    given = [column_symbol(f"data{k}", array) for k, array in enumerate(data)]
+    return f(tuple(wanted) if isinstance(p, tuple) else wanted[0], *given), wanted, given, (*arrays, *data)
+
+
+def array_gradient(f: Callable[..., Any], p: Any, *data: np.ndarray) -> Any:
+    value, wanted, given, arrays = on_symbols(f, p, data)
+    gradients = [ca.densify(ca.gradient(value, symbol)) for symbol in wanted]
+    function = ca.Function("both", [*wanted, *given], [value, *gradients])
+    shapes = [(1,), *[array.shape for array in arrays[: len(wanted)]]]
+    return buffered(function, arrays, shapes, lambda value, *slopes: (value[0], *slopes))
+
+
+def curvature(f: Callable[..., Any], p: np.ndarray, *data: np.ndarray) -> Any:
+    value, (symbol,), given, arrays = on_symbols(f, p, data)
+    gradient = ca.gradient(value, symbol)
+    diagonal = ca.jtimes(gradient, symbol, ca.DM.ones(symbol.shape))
+    function = ca.Function("both", [symbol, *given], [ca.densify(gradient), ca.densify(diagonal)])
+    return buffered(function, arrays, [p.shape, p.shape], rows)
+
+
+def observed_jacobians(f: Callable[..., Any], *tables: np.ndarray) -> Any:
+    cameras, points, weights, features, camera, point = tables
+    symbols = [ca.SX.sym(name, size) for name, size in (("camera", 11), ("point", 3), ("weight", 1), ("feature", 2))]
+    outputs = ca.vertcat(*f(*symbols))
+    # Transposed, since a matrix of CasADi lies column by column.
+    matrices = [ca.densify(ca.jacobian(outputs, symbol)).T for symbol in symbols[:3]]
+    count = len(weights)
+    function = ca.Function("matrices", symbols, matrices).map(count)
+    inputs = (cameras[camera], points[point], weights, features)
+    trigger, read = buffered(function, inputs, [(count, 2, 11), (count, 2, 3), (count, 2)], rows)
+
+    def call() -> None:
+        np.take(cameras, camera, axis=0, out=inputs[0])
+        np.take(points, point, axis=0, out=inputs[1])
+        trigger()
+
+    return call, read

@@ -15,12 +15,17 @@ import numpy as np
 
 jax.config.update("jax_enable_x64", True)
 
+NAMES = ("exp", "log", "sqrt", "sin", "cos", "tanh", "sum", "mean", "cumsum", "max", "min", "einsum", "stack", "where")
+
 FUNCTIONS = SimpleNamespace(
-    **{name: getattr(jnp, name) for name in ("exp", "log", "sqrt", "sin", "cos", "sum", "mean", "cumsum")},
+    **{name: getattr(jnp, name) for name in NAMES},
     concatenate=jnp.concatenate,
     constant=jnp.asarray,
     erf=jax.scipy.special.erf,
+    fill=lambda shape, index, values: jnp.zeros(shape).at[index].set(values),
+    fold=lambda step, state, rows: jax.lax.scan(lambda state, row: (step(state, row), None), state, rows)[0],
     relu=jax.nn.relu,
+    repeat=lambda step, state, count: jax.lax.scan(lambda state, _: (step(state), None), state, length=count)[0],
     scan=lambda step, state, rows: jax.lax.scan(lambda state, row: (step(state, row), None), state, rows)[0],
     sigmoid=jax.nn.sigmoid,
     softplus=jax.nn.softplus,
@@ -84,3 +89,27 @@ def jacobians(f: Callable[..., Any], x: np.ndarray) -> Any:
 
 def total_gradient(f: Callable[..., Any], p: np.ndarray, *data: np.ndarray) -> Any:
     return compiled(jax.value_and_grad(f), jnp.asarray(p), *map(jnp.asarray, data))
+
+
+def array_gradient(f: Callable[..., Any], p: Any, *data: np.ndarray) -> Any:
+    call, read = compiled(jax.value_and_grad(f), jax.tree.map(jnp.asarray, p), *map(jnp.asarray, data))
+    return call, lambda results: read(jax.tree.leaves(results))
+
+
+def curvature(f: Callable[..., Any], p: np.ndarray, *data: np.ndarray) -> Any:
+    def both(p: Any, *data: Any) -> Any:
+        return jax.jvp(lambda p: jax.grad(f)(p, *data), (p,), (jnp.ones_like(p),))
+
+    return compiled(both, jnp.asarray(p), *map(jnp.asarray, data))
+
+
+def elementwise(f: Callable[..., Any], x: np.ndarray) -> Any:
+    return compiled(lambda x: (f(x),), jnp.asarray(x))
+
+
+def observed_jacobians(f: Callable[..., Any], *tables: np.ndarray) -> Any:
+    def matrices(cameras: Any, points: Any, weights: Any, features: Any, camera: Any, point: Any) -> Any:
+        of_one = jax.jacrev(lambda *arguments: jnp.stack(f(*arguments)), argnums=(0, 1, 2))
+        return jax.vmap(of_one)(cameras[camera], points[point], weights, features)
+
+    return compiled(matrices, *map(jnp.asarray, tables))

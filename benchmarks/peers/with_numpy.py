@@ -14,4 +14,4 @@ def by_hand(f: Callable[..., Any], *data: np.ndarray) -> Any:
     return lambda: f(*data), lambda results: tuple(np.asarray(result) for result in results)
 
 
-gradient = gradients = greeks = jacobians = total_gradient = by_hand
+elementwise = gradient = gradients = greeks = jacobians = total_gradient = by_hand

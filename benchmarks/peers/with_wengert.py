@@ -3,13 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 import wengert as wg
+from wengert.benchmarks.peers import NotDoneError
 
 FUNCTIONS = wg
+
+
+def fold(step: Callable[..., Any], state: Any, rows: Any) -> Any:
+    for row in rows:
+        state = step(state, row)
+    return state
+
+
+def repeat(step: Callable[[Any], Any], state: Any, count: int) -> Any:
+    for _ in range(count):
+        state = step(state)
+    return state
+
+
+NAMES = ("exp", "log", "sqrt", "sin", "cos", "tanh", "sum", "mean", "cumsum", "max", "min", "einsum", "stack")
+
+# NumPy itself, with plain loops.
+ARRAY_FUNCTIONS = SimpleNamespace(
+    **{name: getattr(np, name) for name in NAMES},
+    concatenate=np.concatenate,
+    constant=np.asarray,
+    fill=lambda shape, index, values: wg.at(np.zeros(shape))[index].set(values),
+    fold=fold,
+    repeat=repeat,
+    where=wg.where,
+    sigmoid=lambda x: 1.0 / (1.0 + np.exp(-x)),
+)
 
 
 def use_threads(threads: int) -> None:
@@ -64,3 +93,44 @@ def total_gradient(f: Callable[..., Any], p: np.ndarray, *data: np.ndarray) -> A
 
 def read(results: Any) -> tuple[np.ndarray, ...]:
     return tuple(np.asarray(result) for result in results)
+
+
+def array_gradient(f: Callable[..., Any], p: Any, *data: np.ndarray) -> Any:
+    needs_arrays()
+    c = wg.compile(wg.value_and_grad(f))
+    return lambda: c(p, *data), read_nest
+
+
+def needs_arrays() -> None:
+    """Without array vars, every element would be recorded by itself: hundreds of millions."""
+    try:
+        wg.Var(np.zeros(2))
+    except wg.ShapeError as refusal:
+        raise NotDoneError("this version does not record arrays") from refusal
+
+
+def read_nest(results: Any) -> tuple[np.ndarray, ...]:
+    value, slopes = results
+    return read((value, *slopes) if isinstance(slopes, tuple) else results)
+
+
+def curvature(f: Callable[..., Any], p: np.ndarray, *data: np.ndarray) -> Any:
+    needs_arrays()
+    c = wg.compile(lambda p, *data: wg.jvp(lambda p: wg.grad(f)(p, *data), (p,), (np.ones_like(p),)))
+    return lambda: c(p, *data), read
+
+
+def elementwise(f: Callable[..., Any], x: np.ndarray) -> Any:
+    needs_arrays()
+    c = wg.compile(f)
+    return lambda: (c(x),), read
+
+
+def observed_jacobians(f: Callable[..., Any], *tables: np.ndarray) -> Any:
+    cameras, points, weights, features, camera, point = tables
+    c = wg.compile(wg.vmap(wg.jacobian(f, argnums=(0, 1, 2))))
+    return lambda: c(cameras[camera], points[point], weights, features), read_rows
+
+
+def read_rows(rows: Any) -> tuple[np.ndarray, ...]:
+    return tuple(np.stack([np.asarray(slopes) for slopes in column], axis=1) for column in zip(*rows, strict=True))

@@ -10,7 +10,13 @@
 6.0
 """
 
-from wengert import nn, numpy_functions, ops, optim  # noqa: F401  (the second tells arrays of vars what NumPy's functions do)
+from wengert import (
+    nn,
+    numpy_functions,  # noqa: F401  (tells arrays of vars what NumPy's functions do)
+    ops,
+    optim,
+    special,
+)
 from wengert._core import functions
 from wengert._core.current import current_graph
 from wengert._core.functions import *  # noqa: F403  (the functions of the op table, one per row)
@@ -59,6 +65,7 @@ __all__ = [
     "ops",
     "optim",
     "set_num_threads",
+    "special",
     "value_and_grad",
     "vmap",
     "vjp",

@@ -85,7 +85,8 @@ def plan_loops(
     read, stored, folded : list of tuple of int
         Strides of the arrays. A reduction is folded with stride 0 along its axes.
     kinds : list of str
-        Of the reductions. A "sum" that is a number for each row is left to the lane machine; its mode is ROW.
+        Of the reductions. What the lane machine can fold has the mode ROW: into a row, by an instruction, or to a number
+        for each row, if it is a "sum".
     """
     lengths, strides = joined(shape, read + stored + folded)
     inner = lengths[-1]
@@ -94,7 +95,7 @@ def plan_loops(
     for k, steps in enumerate(strides):
         j = k - len(read) - len(stored)
         if j >= 0:
-            modes.append(ROW if by_rows and kinds[j] == "sum" and steps[-1] == 0 else GATHER)
+            modes.append(ROW if by_rows and (kinds[j] == "sum" or steps[-1]) else GATHER)
         elif is_flat(lengths, steps):
             modes.append(FLAT)
         elif not by_rows:

@@ -6,6 +6,7 @@ Buffers that are never alive at the same time share memory. The largest are plac
 
 from __future__ import annotations
 
+from bisect import insort
 from dataclasses import dataclass
 
 LINE = 64  # bytes of a cache line, to which buffers are aligned
@@ -29,19 +30,18 @@ def place(buffers: list[Lifetime]) -> tuple[list[int], int]:
     ([0, 128, 0], 192)
     """
     offsets = [0] * len(buffers)
-    done: list[int] = []
+    done: list[tuple[int, int, int, int]] = []  # offset, end, first and last step, by offset
     size = 0
     for k in sorted(range(len(buffers)), key=lambda k: (-buffers[k].n_bytes, buffers[k].first)):
-        mine = buffers[k]
-        n_bytes = (mine.n_bytes + LINE - 1) // LINE * LINE
+        first, last = buffers[k].first, buffers[k].last
+        n_bytes = (buffers[k].n_bytes + LINE - 1) // LINE * LINE
         at = 0
-        for other in sorted(done, key=lambda j: offsets[j]):
-            theirs = buffers[other]
-            if theirs.first <= mine.last and mine.first <= theirs.last:
-                if offsets[other] >= at + n_bytes:
+        for start, end, other_first, other_last in done:
+            if other_first <= last and first <= other_last:
+                if start >= at + n_bytes:
                     break
-                at = max(at, offsets[other] + (theirs.n_bytes + LINE - 1) // LINE * LINE)
+                at = max(at, end)
         offsets[k] = at
         size = max(size, at + n_bytes)
-        done.append(k)
+        insort(done, (at, at + n_bytes, first, last))
     return offsets, size

@@ -17,15 +17,20 @@ import numpy as np
 
 from wengert._core.array_code import KIND_CONSTANT, KIND_GUARD, KIND_LANES, KIND_UNIFORM, write_code
 from wengert._core.array_run import Runner
+from wengert._core.structured_kernels import kernel_params
 from wengert._core.vm import INSTRUCTION
 from wengert.array_groups import Group, Groups
+from wengert.array_listing import cost, listing
 from wengert.array_loops import FIXED, ROW, joined, plan_loops
 from wengert.array_memory import Lifetime, place
 from wengert.array_products import Product, product
-from wengert.array_read import Reading, Value
+from wengert.array_read import CODE, INDEXED, Reading, Row, Value
 from wengert.array_tape import Tape
 from wengert.array_views import Base, Shape, View, broadcast_strides, whole, whole_strides
 
+# Rows whose result is of integers.
+PLACES = ("argmax", "argmin", "argsort", "searchsorted")
+BY_CODE = {"sum": "add", "max": "max", "min": "min"}
 FOLDS = {"sum": (1, -0.0), "max": (2, -math.inf), "min": (3, math.inf)}
 # As in program.pyx: wide blocks, as long as their slots stay in the caches; bytes that the slots take.
 WIDTHS = ((512, 1 << 14), (256, 1 << 15), (128, 1 << 17), (64, 1 << 18))
@@ -78,6 +83,7 @@ class ArrayPlan:
             "positions": [self.reading.positions[int(k)] for k in origins],
             "steps": [step for step in steps if step is not None],
             "products": self.products,
+            "n_constants": self.n_constants,
             "rows": [self.row_entry(number) for number in range(len(self.reading.rows))],
             "n_guards": len(tape.guards),
         }
@@ -92,7 +98,7 @@ class ArrayPlan:
         row = self.reading.rows[number]
         # The runner keeps bools as floats, and so what is computed of integers; rows tell them apart.
         dtypes = [v.dtype if v.view is None and v.dtype.kind in "biu" else None for v in row.operands]
-        return row.name, dtypes, dict(row.params), row.position
+        return row.name, dtypes, dict(row.params)
 
     # ---- C: order ----
 
@@ -177,6 +183,7 @@ class ArrayPlan:
                 self.pool_place[t] = len(self.pool)
                 number = self.reading.number_of(t)
                 self.pool.append(float(np.float32(number)) if self.single else float(number or 0.0))
+        self.n_constants = len(self.pool)
         used = set()
         for t in range(len(groups.live)):
             if groups.live[t] and groups.is_computed[t]:
@@ -217,10 +224,41 @@ class ArrayPlan:
                 first[base] = last[base] = k
             for base in step.reads:
                 last[base] = k
-        mine = [base for base in first if base not in self.direct]
+        # What a group writes where it has just read something for the last time lies in the same place.
+        same: dict[Base, Base] = {}
+        for k, step in enumerate(self.steps):
+            if step.kind == "group":
+                self.overwrite(step, {base for base in step.reads if last[base] == k}, same, last)
+        mine = [base for base in first if base not in self.direct and base not in same]
         offsets, size = place([Lifetime(self.size_of(b) * self.item_of(b), first[b], last[b]) for b in mine])
         self.offset = dict(zip(mine, offsets, strict=True))
+        for base, other in same.items():
+            self.offset[base] = self.offset[other]
         return size
+
+    def overwrite(self, step: Step, ended: set[Base], same: dict[Base, Base], last: dict[Base, int]) -> None:
+        """Find arrays of the whole shape of a group that may take the place of others."""
+        group = step.group
+        assert group is not None
+        views = [self.view_of(t) for t in self.members(group)[1]]
+        bases = [view.base for view in views]
+        free = [
+            view.base
+            for view in views
+            if view.base in ended
+            and view.base[0] not in ("input", "constant")
+            and view.base not in self.direct
+            and view == whole(view.base, group.shape)
+            and bases.count(view.base) == 1
+            and self.size_of(view.base) == math.prod(group.shape)
+            and self.item_of(view.base) == self.item
+        ]
+        for t in group.targets:
+            if free and ("term", t) not in self.direct:
+                old = free.pop()
+                root = same.get(old, old)
+                same[("term", t)] = root
+                last[root] = max(last[root], last[("term", t)])
 
     def buffer(self, base: Base, offset: int = 0) -> tuple[int, int]:
         """Buffer and offset in bytes of an element of a base."""
@@ -249,8 +287,9 @@ class ArrayPlan:
             return self.write_copy(value, target, value.dtype)
         row = self.reading.rows[step.row]
         target = self.buffer(("row", step.row))
-        if row.name in ("copy", "to_float"):
-            return self.write_copy(row.operands[0], target, row.dtype)
+        if row.name in ("copy", "to_float", "to_int"):
+            made = self.write_copy(row.operands[0], target, row.dtype)
+            return {**made, "position": row.position} if made else None
         if row.name == "assemble":
             links = [
                 (self.pool_place[v.term], target[0], target[1] + k * self.item) for k, v in enumerate(row.operands)
@@ -261,8 +300,28 @@ class ArrayPlan:
         if row.name == "product":
             (a, b), (u, v) = row.operands, [self.view_of_value(value) for value in row.operands]
             self.products.append(product(u, a.shape, v, b.shape))
-            return {"kind": "product", "arrays": arrays, "links": [], "number": len(self.products) - 1}
-        return {"kind": "python", "arrays": arrays, "links": [], "number": step.row, "n_read": len(row.operands)}
+            return {
+                "kind": "product",
+                "arrays": arrays,
+                "links": [],
+                "number": len(self.products) - 1,
+                "position": row.position,
+            }
+        made = {"arrays": arrays, "links": [], "n_read": len(row.operands), "position": row.position}
+        params = self.kernel_params(row)
+        if params is not None:
+            return {**made, "kind": "kernel", "name": row.name, "params": params}
+        return {**made, "kind": "python", "number": step.row}
+
+    def kernel_params(self, row: Row) -> list[int] | None:
+        """What the kernel of a row reads, or None if Python has to compute it."""
+        for k, value in enumerate(row.operands):
+            is_index = row.name in INDEXED and k == 1
+            if (value.view is not None) != is_index or (not is_index and value.dtype.kind != "f"):
+                return None
+        if row.dtype.kind != ("i" if row.name in PLACES else "f"):
+            return None
+        return kernel_params(row.name, dict(row.params), [*[v.shape for v in row.operands], row.shape])
 
     def array(self, place: tuple[int, int], kind: str, shape: Shape, strides: tuple[int, ...]) -> dict[str, Any]:
         item = 4 if kind == "f" else 8
@@ -380,24 +439,37 @@ class ArrayPlan:
             nodes.append((KIND_UNIFORM, self.pool_place[t], -1, -1, 0))
         more, place_of = self.nodes_of(computed, place_of)
         nodes += more
-        sources = [*group.targets, *[reading.reductions[r].term for r in group.reductions]]
-        targets = [(place_of[t], -1) for t in sources]
-        code, n_slots, places = self.emit(nodes, targets, True)
+        # A reduction over rows is an instruction too, on the row so far and the new one.
+        first = len(loaded) + len(group.targets)
+        folds = [(reading.reductions[r], first + k) for k, r in enumerate(group.reductions)]
+        by_code = {j for _, j in folds if loops.modes[j] == ROW and loops.strides[j][-1]}
+        results = [place_of[t] for t in group.targets]
+        so_far = {}
+        for reduction, j in folds:
+            result = place_of[reduction.term]
+            if j in by_code:
+                so_far[j] = len(nodes)
+                nodes.append((KIND_LANES, j, -1, -1, 0))
+                nodes.append((CODE[BY_CODE[reduction.kind]], so_far[j], result, -1, 0))
+                result = len(nodes) - 1
+            results.append(result)
+        code, n_slots, places = self.emit(nodes, [(result, -1) for result in results], True)
         arrays = []
         for k, (t, view) in enumerate(zip(loaded, views, strict=True)):
             slot = fixed[k] if k in fixed else places[place_of[t]]
             arrays.append(self.looped(self.buffer(view.base, view.offset), loops, k, slot))
         written = []
         for k, t in enumerate(group.targets):
-            written.append(self.looped(self.buffer(("term", t)), loops, len(loaded) + k, places[place_of[t]]))
+            written.append(self.looped(self.buffer(("term", t)), loops, len(loaded) + k, places[results[k]]))
         sums = []
-        for k, r in enumerate(group.reductions):
-            reduction = reading.reductions[r]
-            j = len(loaded) + len(group.targets) + k
-            array = self.looped(self.buffer(("reduction", r)), loops, j, places[place_of[reduction.term]])
+        for r, (reduction, j) in zip(group.reductions, folds, strict=True):
+            place = self.buffer(("reduction", r))
+            array = self.looped(place, loops, j, places[results[j - len(loaded)]])
             array["fold"], array["first"] = FOLDS[reduction.kind]
             array["count"] = math.prod(reduction.shape)
-            (sums if loops.modes[j] == ROW else written).append(array)
+            (sums if loops.modes[j] == ROW and j not in by_code else written).append(array)
+            if j in by_code:
+                arrays.append(self.looped(place, loops, j, places[so_far[j]]))
         return {
             "kind": "group",
             "arrays": arrays + sums + written,
@@ -426,15 +498,48 @@ class ArrayPlan:
 class ArrayProgram(Runner):
     """A compiled function of arrays.
 
+    It is immutable, can be pickled, and may run in several threads at once. ``str(program)`` lists its steps with the
+    source lines that they come from.
+
     Parameters
     ----------
     tape : Tape
     single : bool
         Compute in float32 throughout?
+
+    Attributes
+    ----------
+    n_steps, n_instructions : int
+        What is run one after the other, and the elementwise instructions in it.
+    n_bytes : int
+        Memory that a run needs beside its inputs and outputs, and beside what NumPy takes for rows without a kernel.
     """
 
     def __init__(self, tape: Tape, single: bool = False) -> None:
         super().__init__(ArrayPlan(tape, single).parts)
+
+    @property
+    def n_instructions(self) -> int:
+        """Number of elementwise instructions."""
+        return len(self.parts["code"])
+
+    def cost(self) -> dict[str, int]:
+        """What a run costs.
+
+        Returns
+        -------
+        dict of str to int
+            ``flops``: operations, in which a function such as exp counts as one; ``bytes``: what the steps read from and
+            write to arrays.
+        """
+        return cost(self.parts)
+
+    def __repr__(self) -> str:
+        n_inputs, n_outputs = len(self.parts["inputs"]), len(self.parts["outputs"])
+        return f"<ArrayProgram of {self.n_steps} steps, {n_inputs} inputs, {n_outputs} outputs>"
+
+    def __str__(self) -> str:
+        return listing(self.parts)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return restore, (self.parts,)

@@ -27,7 +27,8 @@ from wengert.rows_einsum import explicit
 from wengert.structured import ROWS
 
 CODE = {row.name: row.code for row in ops.OPS.values()}
-NAME = {row.code: row.name for row in ops.OPS.values()}
+# Rows whose second argument is of integers.
+INDEXED = ("take", "take_adjoint", "take_along", "take_along_adjoint")
 
 
 @dataclass(frozen=True)
@@ -243,6 +244,9 @@ class Reading:
         if operands and all(array is not None for array in arrays) and node.name != "assemble":
             y = ROWS[node.name].value(*arrays, **params)
             return self.constant(y, node.shape, node.dtype)
+        if node.name in INDEXED and operands[1].view is None and operands[1].dtype.kind in "iu":
+            indices = operands[1]
+            operands[1] = self.row("to_int", (indices,), (), indices.shape, np.dtype(np.int64), node.position)
         reader: Callable[..., Value | None] | None = READERS.get(node.name)
         value = reader(self, node, *operands, **params) if reader else None
         if value is not None:

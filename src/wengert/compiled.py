@@ -27,7 +27,7 @@ from wengert.eager import evaluate
 from wengert.errors import TracingError
 from wengert.mapped import Mapped, out_axes_of
 from wengert.paths import Entry, Path
-from wengert.recorder import Recorded, gather, record
+from wengert.recorder import Recorded, record
 from wengert.results import Results
 from wengert.signatures import NOT_MAPPED, Arguments, flat, has_vars, taken_apart
 
@@ -301,15 +301,7 @@ class Compiled(Caller):
 
     def execute(self, recorded: Recorded, arguments: Arguments, results: Results) -> Any:
         """Run a program; gives the guards that failed, as `LanesRun.run` does."""
-        uniform, streams, keep = gather(recorded, arguments, self.dtype)
-        run = LanesRun(recorded.program, results.n_lanes, uniform, streams, results.streams(), [*keep, *results.leaves])
-        varies = run.varying_outputs()
-        results.check_uniform(varies)
-        n_threads = self.threads or pool.get_num_threads()
-        failed = run.run(functools.partial(pool.spread, n_threads=n_threads))
-        if not isinstance(failed, int):
-            results.put_uniform(run.uniform_outputs(), varies)
-        return failed
+        return recorded.execute(arguments, results, self.dtype, self.threads or pool.get_num_threads())
 
     # ---- what it tells of itself ----
 

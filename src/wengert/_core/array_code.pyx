@@ -29,6 +29,9 @@ cdef int read_table() except -1:
 
 read_table()
 
+# So few instructions stay in the order of the tape: looking for a better one costs 50 us.
+cdef int FEW = 4
+
 # What a term is beside an op of the table.
 KIND_CONSTANT, KIND_UNIFORM, KIND_LANES, KIND_GUARD = CONSTANT, INPUT, LANE, GUARDED
 
@@ -158,19 +161,32 @@ def write_code(list nodes, list targets, bint varies, int first_free):
         if pool_place >= 0:
             place[t], pinned[t] = pool_place, 1
     fuse(terms, uses)
-    cdef Schedule schedule = Schedule(terms, part[: terms.n_terms], np.array(list(dict.fromkeys(wanted)), np.int32))
-    cdef const int[::1] order = schedule.order
     cdef term_t* term = terms.term
+    # What the targets still need, after superinstructions, and how often.
+    cdef int[::1] left = np.zeros(terms.n_terms + 1, np.int32)
+    cdef int n_members = 0
+    for t in set(wanted):
+        left[t] = 1
+    for t in range(terms.n_terms - 1, -1, -1):
+        if part[t] == 2 and left[t]:
+            n_members += 1
+            for arg in (term[t].a, term[t].b, term[t].c):
+                if arg >= 0:
+                    left[arg] += 1
+        elif part[t] == 2:
+            part[t] = 0
+    cdef const int[::1] order
+    if n_members <= FEW:
+        order = np.flatnonzero(np.asarray(part)[: terms.n_terms] == 2).astype(np.int32)
+    else:
+        order = Schedule(terms, part[: terms.n_terms], np.array(list(dict.fromkeys(wanted)), np.int32)).order
     cdef int n_code = <int>order.shape[0]
-    cdef int[::1] left = np.diff(schedule.first_user).astype(np.int32)
     cdef int[::1] free = np.empty(n + 1, np.int32)
     code = np.zeros(n_code, vm.INSTRUCTION)
     origins = np.zeros(n_code, np.int64)
     cdef char[::1] code_bytes = code.view(np.int8)
     cdef instr_t* instruction = <instr_t*>&code_bytes[0] if n_code else NULL
     cdef int64_t[::1] origin_of = origins
-    for t in set(wanted):
-        left[t] += 1
     for t in range(terms.n_terms):
         if term[t].op == LANE:
             place[t] = n_used
@@ -201,7 +217,7 @@ def write_code(list nodes, list targets, bint varies, int first_free):
             instruction[i].dst = place[t]
         for k in range(3):
             arg = args[k]
-            if arg >= 0 and schedule.part[arg] and not pinned[arg]:
+            if arg >= 0 and part[arg] and not pinned[arg]:
                 left[arg] -= 1
                 if left[arg] == 0:
                     free[n_free] = place[arg]

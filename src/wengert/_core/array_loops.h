@@ -46,24 +46,49 @@ enum { FOLD_SUM = 1, FOLD_MAX = 2, FOLD_MIN = 3 };
 /* As the ops max and min: a NaN wins. */
 #define LARGER(a, b) ((a) >= (b) || (a) != (a) ? (a) : (b))
 #define SMALLER(a, b) ((a) <= (b) || (a) != (a) ? (a) : (b))
-#define PLUS(a, b) ((a) + (b))
 
-/* One row folded to a number.  Eight running results are then taken together in pairs: fast, and the error of a sum
- * grows with an eighth of its length only. */
-#define FOLD_ROW(name, T, A, first, join) \
-    static A name(const T *x, ptrdiff_t n) { \
-        A r[8]; \
+/* One row folded to a number: eight running results, which are then taken together in pairs.  That is fast, and the
+ * error of a sum grows with an eighth of its length only. */
+#define SUM_ROW(T) \
+    static double sum_row_##T(const T *x, ptrdiff_t n) { \
+        double r[8]; \
         ptrdiff_t k = 0; \
-        for (int j = 0; j < 8; j++) r[j] = first; \
+        for (int j = 0; j < 8; j++) r[j] = -0.0; \
         for (; k + 8 <= n; k += 8) \
-            for (int j = 0; j < 8; j++) r[j] = join(r[j], (A)x[k + j]); \
-        for (int j = 0; k + j < n; j++) r[j] = join(r[j], (A)x[k + j]); \
+            for (int j = 0; j < 8; j++) r[j] += x[k + j]; \
+        for (int j = 0; k + j < n; j++) r[j] += x[k + j]; \
         for (int half = 4; half; half /= 2) \
-            for (int j = 0; j < half; j++) r[j] = join(r[j], r[j + half]); \
+            for (int j = 0; j < half; j++) r[j] += r[j + half]; \
         return r[0]; \
     }
 
-#define STRIDED_LOOPS(T, A) \
+/* A comparison alone is one instruction on most processors, so NaNs are noted beside it. */
+#define EXTREME_ROW(name, T, beats) \
+    static T name(const T *x, ptrdiff_t n) { \
+        T r[8], nan[8], y = x[0], bad = 0; \
+        ptrdiff_t k = 0; \
+        if (n >= 16) { \
+            for (int j = 0; j < 8; j++) r[j] = y, nan[j] = 0; \
+            for (; k + 8 <= n; k += 8) \
+                for (int j = 0; j < 8; j++) { \
+                    T z = x[k + j]; \
+                    r[j] = z beats r[j] ? z : r[j]; \
+                    nan[j] = z == z ? nan[j] : z; \
+                } \
+            for (int j = 0; j < 8; j++) { \
+                y = r[j] beats y ? r[j] : y; \
+                bad = nan[j] == nan[j] ? bad : nan[j]; \
+            } \
+        } \
+        for (; k < n; k++) { \
+            T z = x[k]; \
+            y = z beats y ? z : y; \
+            bad = z == z ? bad : z; \
+        } \
+        return bad == bad ? y : bad; \
+    }
+
+#define STRIDED_LOOPS(T) \
     static void gather_##T(walk_rows_t w, ptrdiff_t n_rows, ptrdiff_t n, ptrdiff_t stride, void *to) { \
         T *out = to; \
         for (ptrdiff_t row = 0; row < n_rows; row++, out += n, next_row(&w)) { \
@@ -83,9 +108,9 @@ enum { FOLD_SUM = 1, FOLD_MAX = 2, FOLD_MIN = 3 };
         for (ptrdiff_t row = 0; row < n_rows; row++, x += n, next_row(&w)) \
             for (ptrdiff_t k = 0; k < n; k++) *(T *)(w.at + k * stride) = x[k]; \
     } \
-    FOLD_ROW(sum_row_##T, T, A, -0.0, PLUS) \
-    FOLD_ROW(max_row_##T, T, T, x[0], LARGER) \
-    FOLD_ROW(min_row_##T, T, T, x[0], SMALLER) \
+    SUM_ROW(T) \
+    EXTREME_ROW(max_row_##T, T, >) \
+    EXTREME_ROW(min_row_##T, T, <) \
     static void fold_##T(int kind, walk_rows_t w, ptrdiff_t n_rows, ptrdiff_t n, ptrdiff_t stride, const void *from) { \
         const T *x = from; \
         for (ptrdiff_t row = 0; row < n_rows; row++, x += n, next_row(&w)) { \
@@ -112,8 +137,8 @@ enum { FOLD_SUM = 1, FOLD_MAX = 2, FOLD_MIN = 3 };
         for (ptrdiff_t k = 0; k < n; k++) out[k] = (T)number; \
     }
 
-STRIDED_LOOPS(double, double)
-STRIDED_LOOPS(float, double)
+STRIDED_LOOPS(double)
+STRIDED_LOOPS(float)
 
 /* Elements converted: 'd' double, 'f' float, 'q' int64; a number that no int64 holds becomes 0. */
 static inline double read_number(const char *at, char type) {

@@ -6,7 +6,10 @@
 
 cimport numpy as cnp
 
+from libc.stdint cimport int64_t
+
 from wengert._core.products cimport product_t
+from wengert._core.structured_kernels cimport array_t, kernel_t
 from wengert._core.vm cimport Workspace, instr_t
 
 cdef enum:
@@ -22,6 +25,7 @@ cdef struct strided_t:
     Py_ssize_t[MOST_AXES] strides  # bytes; of a group along its joined axes
     int mode  # in a group: FLAT, ROW, GATHER or FIXED
     int place  # in a group: slot, or pool entry if FIXED
+    bint still  # in a group: are all its rows one?
     int fold  # in a group: how it is folded, 0 if it is not
     Py_ssize_t chunk_offset  # in a group: of its GATHER buffer
     double first  # of a folded array: its elements before the group runs
@@ -40,7 +44,9 @@ cdef struct step_t:
     int first_link, n_loads, n_stores  # of numbers
     int n_outer
     Py_ssize_t n_rows, n_inner, rows, chunk
-    int number  # of a row, or of a product
+    int number  # of a row, of a product, or of the first operand of a kernel
+    kernel_t kernel
+    Py_ssize_t first_param
 
 cdef class ArrayWorkspace:
     cdef char** base  # address of each buffer
@@ -50,6 +56,8 @@ cdef class ArrayWorkspace:
     cdef double* cells  # inputs that came as numbers
     cdef double* sums
     cdef void* streams
+    cdef array_t* operands  # of kernels
+    cdef char* scratch
     cdef Workspace slots, memory
     cdef list keep  # converted inputs and outputs of the current run
     cdef object error  # of the first step that failed
@@ -63,8 +71,11 @@ cdef class Runner:
     cdef strided_t* arrays
     cdef link_t* links
     cdef product_t* products
+    cdef array_t* operands  # of kernels, without addresses
+    cdef int64_t[::1] params  # of kernels
+    cdef int n_operands
     cdef int n_run, n_inputs, n_outputs, n_buffers, n_pool, most_streams, most_sums
-    cdef Py_ssize_t arena_bytes, chunk_bytes, slot_bytes, n_partial
+    cdef Py_ssize_t arena_bytes, chunk_bytes, slot_bytes, scratch_bytes, n_partial
     cdef bint single
     cdef const double[::1] pool
     cdef char* types  # of inputs, then of outputs
@@ -77,5 +88,8 @@ cdef class Runner:
     cdef void run_numbers(self, const step_t* step, ArrayWorkspace w) noexcept nogil
     cdef int run_group(self, const step_t* step, ArrayWorkspace w) noexcept nogil
     cdef void run_copy(self, const step_t* step, ArrayWorkspace w) noexcept nogil
+    cdef int take_kernel(self, step_t* step, dict description, list params) except -1
+    cdef int run_kernel(self, const step_t* step, ArrayWorkspace w) noexcept nogil
+    cdef int keep_error(self, ArrayWorkspace w, int k, error) except -1
     cdef void run_product(self, const step_t* step, ArrayWorkspace w) noexcept nogil
     cdef int run_python(self, const step_t* step, ArrayWorkspace w) except -1

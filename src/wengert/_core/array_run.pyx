@@ -17,6 +17,7 @@ from libc.string cimport memcpy
 import numpy as np
 
 from wengert._core.products cimport multiply, product_t
+from wengert._core.structured_kernels cimport array_t, find_kernel, kernel_error, scratch_size
 from wengert._core.vm cimport Workspace, instr_t, lanes_t, stream_t, vm, workspace_size
 from wengert._core.vm import INSTRUCTION
 from wengert.errors import ShapeError
@@ -45,13 +46,14 @@ cdef enum:
     COPY = 2
     PYTHON = 3
     PRODUCT = 4
+    KERNEL = 5
     FLAT = 0
     ROW = 1
     GATHER = 2
     FIXED = 3
 
 cdef dict STEP_KINDS = {"numbers": NUMBERS, "group": GROUP, "copy": COPY, "python": PYTHON,
-                        "product": PRODUCT}
+                        "product": PRODUCT, "kernel": KERNEL}
 # Lane-instructions until a thread looks for Ctrl-C: about 10 ms.
 cdef double BREATH = 1e8
 
@@ -77,6 +79,7 @@ cdef int take_array(strided_t* a, dict parts) except -1:
     for k in range(a.n_axes):
         a.shape[k], a.strides[k] = parts["shape"][k], parts["strides"][k]
     a.mode, a.place = parts.get("mode", 0), parts.get("slot", 0)
+    a.still = not any([a.strides[k] != 0 for k in range(a.n_axes - 1)])
     a.fold, a.first, a.count = parts.get("fold", 0), parts.get("first", 0.0), parts.get("count", 0)
     return 0
 
@@ -113,6 +116,7 @@ cdef class Runner:
         PyMem_Free(self.arrays)
         PyMem_Free(self.links)
         PyMem_Free(self.products)
+        PyMem_Free(self.operands)
         PyMem_Free(self.types)
         PyMem_Free(self.sizes)
 
@@ -149,9 +153,17 @@ cdef class Runner:
                 or self.sizes == NULL):
             raise MemoryError(f"no memory for {len(steps)} steps")
         self.most_streams, self.most_sums, self.chunk_bytes, self.slot_bytes, self.n_partial = 1, 1, 0, 0, 0
+        self.n_operands, self.scratch_bytes = 0, 0
+        params = []
+        n_operands = sum([len(s["arrays"]) for s in steps if s["kind"] == "kernel"])
+        self.operands = <array_t*>PyMem_Calloc(n_operands + 1, sizeof(array_t))
+        if self.operands == NULL:
+            raise MemoryError(f"no memory for {n_operands} operands")
         for k, description in enumerate(steps):
             step = &self.steps[k]
             step.kind = STEP_KINDS[description["kind"]]
+            if step.kind == KERNEL:
+                self.take_kernel(step, description, params)
             start, stop = description.get("code", (0, 0))
             step.code = (<const instr_t*>&code[0]) + <int>start if stop > start else NULL
             step.n_code = stop - start
@@ -161,7 +173,7 @@ cdef class Runner:
             step.n_sums = description.get("n_sums", 0)
             step.first_link, step.n_loads = n_links, description.get("n_loads", 0)
             step.n_stores = len(description["links"]) - step.n_loads
-            step.number = description.get("number", -1)
+            step.number = description.get("number", -1) if step.kind != KERNEL else step.number
             for pool, buffer, offset in description["links"]:
                 self.links[n_links].pool, self.links[n_links].buffer = pool, buffer
                 self.links[n_links].offset = offset
@@ -192,6 +204,24 @@ cdef class Runner:
             lanes.n_slots, lanes.n_lanes_per_block, lanes.single = step.n_slots, step.width, self.single
             lanes.n_inputs, lanes.n_outputs = step.n_read, step.n_written
             self.slot_bytes = max(self.slot_bytes, <Py_ssize_t>workspace_size(&lanes))
+        self.params = np.array([*params, 0], np.int64)
+
+    cdef int take_kernel(self, step_t* step, dict description, list params) except -1:
+        """The kernel of a step, and its operands."""
+        cdef int k
+        cdef array_t* operand
+        step.kernel = find_kernel(description["name"], self.single)
+        step.first_param, step.number = len(params), self.n_operands
+        params += description["params"]
+        shapes = [part["shape"] for part in description["arrays"]]
+        self.scratch_bytes = max(self.scratch_bytes, scratch_size(description["name"], self.single, shapes))
+        for part in description["arrays"]:
+            operand = &self.operands[self.n_operands]
+            operand.ndim = len(part["shape"])
+            for k in range(operand.ndim):
+                operand.shape[k], operand.strides[k] = part["shape"][k], part["strides"][k]
+            self.n_operands += 1
+        return 0
 
     # ---- memory ----
 
@@ -207,7 +237,8 @@ cdef class Runner:
     def workspace_bytes(self):
         streams = self.most_streams * (sizeof(stream_t) + sizeof(int)) + self.most_sums * sizeof(int)
         return (self.arena_bytes + line(self.chunk_bytes) + line(8 * self.n_pool) + line(8 * self.n_inputs)
-                + line(8 * (self.n_partial + self.most_sums)) + line(streams))
+                + line(8 * (self.n_partial + self.most_sums)) + line(streams) + line(self.scratch_bytes)
+                + line(self.n_operands * sizeof(array_t)))
 
     cdef ArrayWorkspace take_workspace(self):
         cdef ArrayWorkspace w
@@ -233,6 +264,11 @@ cdef class Runner:
         at += line(8 * self.n_inputs)
         w.sums = <double*>at
         at += line(8 * (self.n_partial + self.most_sums))
+        w.scratch = at
+        at += line(self.scratch_bytes)
+        w.operands = <array_t*>at
+        at += line(self.n_operands * sizeof(array_t))
+        memcpy(w.operands, self.operands, self.n_operands * sizeof(array_t))
         w.streams = at
         memcpy(w.pool, &self.pool[0], 8 * self.n_pool)
         w.base[0] = w.arena
@@ -340,6 +376,8 @@ cdef class Runner:
                 self.run_copy(step, w)
             elif step.kind == PRODUCT:
                 self.run_product(step, w)
+            elif step.kind == KERNEL:
+                status = self.run_kernel(step, w)
             else:
                 with gil:
                     try:
@@ -431,7 +469,7 @@ cdef class Runner:
                     if a.mode == GATHER:
                         streams.base, streams.stride = w.chunk + a.chunk_offset, item
                         streams += 1
-                        if k < step.n_read:
+                        if k < step.n_read and (row == 0 or not a.still):
                             walk = start_rows(base + start * stride, n_outer, shape, a.strides, row)
                             if self.single:
                                 gather_float(walk, n_rows, n_inner, stride, w.chunk + a.chunk_offset)
@@ -504,10 +542,35 @@ cdef class Runner:
         multiply(&self.products[step.number], w.base[a.buffer] + a.offset, w.base[a[1].buffer] + a[1].offset,
                  w.base[a[2].buffer] + a[2].offset, self.single)
 
+    cdef int run_kernel(self, const step_t* step, ArrayWorkspace w) noexcept nogil:
+        cdef const strided_t* a = &self.arrays[step.first_array]
+        cdef array_t* operands = w.operands + step.number
+        cdef int k, status
+        for k in range(step.n_read + 1):
+            operands[k].data = w.base[a[k].buffer] + a[k].offset
+        status = step.kernel(operands, step.n_read + 1, &self.params[step.first_param], w.scratch)
+        if status and w.error is None:
+            with gil:
+                try:
+                    self.keep_error(w, <int>(step - self.steps), kernel_error(status))
+                except BaseException as error:
+                    w.error = error
+                    return -1
+        return 0
+
+    cdef int keep_error(self, ArrayWorkspace w, int k, error) except -1:
+        """What a row raised, with its place in the user's code."""
+        position = self.parts["steps"][k]["position"]
+        if w.error is None:
+            w.error = error
+            if position is not None and isinstance(error, np.linalg.LinAlgError):
+                w.error = np.linalg.LinAlgError(f"{error}, in {position[2]}, line {position[1]} of {position[0]}")
+        return 0
+
     cdef int run_python(self, const step_t* step, ArrayWorkspace w) except -1:
         """NumPy computes the row."""
         cdef int k
-        value, dtypes, params, position = self.rows[step.number]
+        value, dtypes, params = self.rows[step.number]
         operands = []
         for k in range(step.n_read):
             operand = ndarray_at(w, &self.arrays[step.first_array + k], False)
@@ -519,10 +582,7 @@ cdef class Runner:
         except MemoryError:
             raise
         except Exception as error:
-            if w.error is None:
-                w.error = error
-                if position is not None and isinstance(error, np.linalg.LinAlgError):
-                    w.error = np.linalg.LinAlgError(f"{error}, in {position[2]}, line {position[1]} of {position[0]}")
+            self.keep_error(w, <int>(step - self.steps), error)
             out.fill(0 if out.dtype.kind == "i" else np.nan)
         return 0
 

@@ -4,8 +4,8 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from wengert._core.var import UFUNCS as UFUNCS
 from wengert._core.var import Var
+from wengert._core.var import op_of as op_of
 
 _Element = float | Var
 _Shape = tuple[int, ...]

@@ -26,7 +26,7 @@ from wengert._core.elementwise cimport apply_elementwise
 from wengert._core.graph cimport Graph, append, check_owner
 from wengert._core.number cimport read_number
 from wengert._core.var cimport Var, node_of, record1, record2, record3, wrap
-from wengert._core.var import UFUNCS
+from wengert._core.var import op_of
 from wengert.errors import NeedsArrays, ShapeError, TracingError
 from wengert.index_keys import freeze
 
@@ -486,8 +486,8 @@ def call_ufunc(ufunc, str method, tuple inputs, dict kwargs):
     if kwargs.pop("where", True) is not True:
         raise TracingError(f"{surface.full_name(ufunc)} with where= has no derivative rule here; see numpy.where")
     dtype = kwargs.pop("dtype", None)
-    if not kwargs and ufunc in UFUNCS:
-        result = elementwise(UFUNCS[ufunc], inputs)
+    if not kwargs and op_of(ufunc) is not None:
+        result = elementwise(op_of(ufunc), inputs)
     elif not kwargs and ufunc is np.matmul:
         result = apply(structured.ROWS["matmul"], inputs, {})
     else:

@@ -28,6 +28,12 @@ cdef class QuickCall(Quick):
     cdef bint put(self, tuple args, double* pool) noexcept
 
 
+cdef class QuickArrays(Quick):
+    cdef object program, dtype
+    cdef Form form
+    cdef list shapes, taken, leaves
+
+
 cdef class QuickLanes(Quick):
     cdef Program program
     cdef Form form

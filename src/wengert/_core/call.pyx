@@ -13,12 +13,14 @@ from libc.string cimport memcpy
 
 import numpy as np
 
-from wengert._core.forms cimport Form
+from wengert._core.forms cimport NUMBER, Form
 from wengert._core.lanes cimport PieceRun, count_blocks
 from wengert._core.program cimport Program, set_pool
 from wengert._core.vm cimport Workspace, vm, workspace_size
 
 cnp.import_array()
+
+cdef object FLOAT = np.dtype(np.float64)
 
 cdef enum:
     # Longer programs, some 50 us and more, run on a pool of their own and let other threads work.
@@ -159,6 +161,44 @@ cdef class QuickCall(Quick):
                     set_pool(pool, place[j], data[j], single)
             place += parameter.size
         return True
+
+
+@cython.final
+cdef class QuickArrays(Quick):
+    """A program of arrays with the positional arguments that it was recorded for.
+
+    Parameters
+    ----------
+    program : ArrayProgram
+    form : Form
+        That of its outputs.
+    shapes : list of tuple or None
+        Of each argument: the shape of an array, None for a float.
+    taken : list of int
+        Which arguments the program takes.
+    """
+
+    def __init__(self, program, Form form, list shapes, list taken):
+        self.program, self.form, self.shapes, self.taken = program, form, shapes, taken
+        self.leaves = form.leaves()
+        self.dtype = np.dtype(np.float32 if program.single else np.float64)
+
+    cdef object run(self, tuple args, object out):
+        cdef Py_ssize_t k
+        if len(args) != len(self.shapes) or out is not None:
+            return NotImplemented
+        for k in range(len(args)):
+            arg, shape = args[k], self.shapes[k]
+            if shape is None:
+                if type(arg) is not float:
+                    return NotImplemented
+            elif type(arg) is not np.ndarray or (<cnp.ndarray>arg).dtype is not FLOAT or arg.shape != shape:
+                return NotImplemented
+        outs = [np.empty((<Form>leaf).shape, self.dtype) for leaf in self.leaves]
+        if self.program.run([args[k] for k in self.taken], outs) >= 0:
+            return NotImplemented
+        return self.form.nest([float(array) if (<Form>leaf).kind == NUMBER else array
+                               for leaf, array in zip(self.leaves, outs)])
 
 
 @cython.final

@@ -188,7 +188,7 @@ cdef Form take_apart(object nest, list elements):
         result.stacked = True
         return result
     if isinstance(nest, VarArray):
-        if nest.is_whole:
+        if nest.is_whole and nest.size:
             elements.append(nest)
         else:
             elements += nest.flat

@@ -1886,7 +1886,7 @@ def logical_not(x):
 
 
 def isnan(x):
-    """Is it not a number?
+    """1 if x is not a number, else 0.
 
     Parameters
     ----------
@@ -1906,7 +1906,7 @@ def isnan(x):
 
 
 def isfinite(x):
-    """Is it neither infinite nor NaN?
+    """1 if x is neither infinite nor NaN, else 0.
 
     Parameters
     ----------
@@ -1926,7 +1926,7 @@ def isfinite(x):
 
 
 def isinf(x):
-    """Is it infinity, of either sign?
+    """1 if x is infinite, else 0.
 
     Parameters
     ----------
@@ -1946,7 +1946,7 @@ def isinf(x):
 
 
 def signbit(x):
-    """Is it negative, or -0.0?
+    """1 if x is negative or -0.0, else 0.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 # What does one SIMD build of the kernels offer to the rest of the package?
 #
 # `table` is a capsule with the address of `eager`, the kernel of each op by its code, and `vm` one with the address of
-# the virtual machine; `evaluate` runs an eager kernel over arrays, for tests and measurements.
+# the virtual machine, `structured` one with that of the kernels of structured ops; `evaluate` runs an eager kernel over arrays, for tests and measurements.
 
 include "kernels.pxi"
 
@@ -18,11 +18,17 @@ cdef extern from "runner.h":
         pass
     const vm_t VM
 
+cdef extern from "structured_kernels.h":
+    ctypedef struct structured_t:
+        pass
+    const structured_t STRUCTURED
+
 cdef eager_t[N_CODES] eager
 
 fill_table(eager)
 table = PyCapsule_New(<void*>eager, "wengert.eager", NULL)
 vm = PyCapsule_New(<void*>&VM, "wengert.vm", NULL)
+structured = PyCapsule_New(<void*>&STRUCTURED, "wengert.structured", NULL)
 
 
 def evaluate(str name, *arguments):

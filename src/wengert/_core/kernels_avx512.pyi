@@ -3,5 +3,6 @@ from numpy.typing import ArrayLike, NDArray
 
 table: object
 vm: object
+structured: object
 
 def evaluate(name: str, *arguments: ArrayLike | None) -> tuple[NDArray[np.float64], ...]: ...

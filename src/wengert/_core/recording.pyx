@@ -9,6 +9,7 @@ import numpy as np
 from wengert._core.array_node cimport append_structured
 from wengert._core.array_node import INPUT_ARRAY
 from wengert._core.array_sweep cimport has_arrays
+from wengert._core.arrays import VarArray
 from wengert._core.codes cimport INPUT, LANE, LANE_SUM
 from wengert._core.current cimport own_graph
 from wengert._core.derive cimport node_of_handle
@@ -60,12 +61,14 @@ def add_array(values):
 
 
 def needs_arrays(int first, list handles):
-    """Does one of these vars and array nodes, or what it needs of this recording, come from arrays?"""
+    """Does one of these vars and arrays (numbers do not count), or what it needs of this recording, come from arrays?"""
     cdef Graph g = own_graph()
     cdef int node
     if not has_arrays(g, first, g.n_nodes):
         return False
-    nodes = np.array([node_of_handle(handle) for handle in handles], np.int32)
+    if any([isinstance(handle, VarArray) for handle in handles]):
+        return True
+    nodes = np.array([node_of_handle(handle) for handle in handles if type(handle) is Var], np.int32)
     cdef unsigned char[::1] reached = g.reached_from(nodes)
     for node in reversed(g.records):
         if node < first:

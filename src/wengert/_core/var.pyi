@@ -6,6 +6,8 @@ from wengert._core.graph import Graph
 
 UFUNCS: dict[np.ufunc, str]
 
+def op_of(ufunc: np.ufunc) -> str | None: ...
+
 _Number = float | np.floating[Any] | np.integer[Any] | np.bool_
 
 @final

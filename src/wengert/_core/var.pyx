@@ -12,6 +12,8 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 
 include "kernels.pxi"
 
+import sys
+
 import numpy as np
 
 from wengert import ops
@@ -28,7 +30,19 @@ cdef eager_t* eager = <eager_t*>PyCapsule_GetPointer(kernels.table, "wengert.eag
 cdef list NAMES = [*ops.NODES_WITHOUT_OP, *ops.OPS]
 UFUNCS = {getattr(np, row.numpy): row.name for row in ops.OPS.values() if row.numpy != "-"}
 # What NumPy's booleans call when they stand left of &, | and before ~.
-UFUNCS |= {np.bitwise_and: "logical_and", np.bitwise_or: "logical_or", np.invert: "logical_not"}
+UFUNCS |= {np.bitwise_and: "logical_and", np.bitwise_or: "logical_or", np.bitwise_xor: "logical_xor"}
+UFUNCS |= {np.invert: "logical_not"}
+# Other names of the same.
+UFUNCS |= {np.fabs: "abs", np.float_power: "pow", np.radians: "deg2rad", np.degrees: "rad2deg"}
+
+
+def op_of(ufunc):
+    """Name of the op that a ufunc of NumPy or `scipy.special` computes, or None."""
+    # Whoever calls a ufunc of scipy.special has imported it; nobody else shall wait for that.
+    special = sys.modules.get("scipy.special")
+    if ufunc not in UFUNCS and special is not None:
+        UFUNCS.update({getattr(special, row.scipy, None): row.name for row in ops.OPS.values() if row.scipy})
+    return UFUNCS.get(ufunc)
 
 
 cdef inline int check_same(Graph g, Graph other) except -1:
@@ -441,13 +455,41 @@ cdef class Var:
         raise TracingError("an array of vars would lose their derivatives; keep vars in a list, or take v.data")
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
-        from wengert._core import functions
-        if ufunc is np.divmod and method == "__call__" and not kwargs:
-            return functions.floordiv(*inputs), functions.mod(*inputs)
-        if method != "__call__" or kwargs or ufunc not in UFUNCS:
-            how = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "")
-            raise TracingError(f"{how} has no derivative rule here" + (" with keyword arguments" if kwargs else ""))
-        return getattr(functions, UFUNCS[ufunc])(*inputs)
+        from wengert._core import arrays, functions
+        if method == "__call__" and not kwargs and op_of(ufunc) is not None:
+            return getattr(functions, UFUNCS[ufunc])(*inputs)
+        return arrays.call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function, types, args, kwargs):
+        from wengert._core import arrays
+        return arrays.surface.call_function(function, args, kwargs)
+
+    # ---- as an array without axes ----
+
+    @property
+    def shape(self):
+        """That of a number, ()."""
+        return ()
+
+    @property
+    def ndim(self):
+        """Number of axes: none."""
+        return 0
+
+    @property
+    def size(self):
+        """Number of elements: one."""
+        return 1
+
+    @property
+    def dtype(self):
+        """Data type of the value, float64."""
+        return np.dtype(np.float64)
+
+    @property
+    def T(self):
+        """The var itself."""
+        return self
 
     def __repr__(self):
         cdef int node = checked_node(self)

@@ -80,12 +80,12 @@ static const double CBRT_START[6] = {
     0x1.6641e0f46f289p+0, -0x1.1b95f66489b81p-1, 0x1.6f05deaa8a28bp-3, -0x1.08e53b78c22d6p-5, 0x1.84e675bea17d4p-9,
     -0x1.c49487b5b6961p-14};
 
-/* log(gamma(y)) / (y - 1) / (y - 2) in w = (y - c)/(y + c), c^2 = 3; fit error 3.0e-19 */
+/* log(gamma(y)) / (y - 1) / (y - 2) - 0.4375, w = (y - 1.75)/(y + 1.75); fit error 3.3e-19 */
 static const double GAMMALN_NEAR[20] = {
-    0x1.cf274d6e71e79p-2, -0x1.ad90aeb86d2c6p-2, 0x1.04a474ddb32ebp-3, -0x1.288b4c49743efp-3, 0x1.58f260697048ap-4,
-    -0x1.716ccfe7e53cfp-4, 0x1.02bd4a001bf68p-4, -0x1.0e049b9c0d037p-4, 0x1.9da6156c26cc1p-5, -0x1.aa3f817e0454fp-5,
-    0x1.585ae3fa3b94cp-5, -0x1.604d56688d012p-5, 0x1.26d22d296bb3cp-5, -0x1.2c416c8cd0915p-5, 0x1.02f8dda33af99p-5,
-    -0x1.06eb698c6a375p-5, 0x1.af68c4fef8b38p-6, -0x1.b519ec90aaf79p-6, 0x1.1ffa6a66f6417p-5, -0x1.231964ac7b8bfp-5};
+    0x1.9e2a3c139bd08p-7, -0x1.ac38d56a6a1e0p-2, 0x1.047c26c1d18edp-3, -0x1.27ad0d4072e92p-3, 0x1.589852ea586b1p-4,
+    -0x1.7088ef25f4283p-4, 0x1.02840a7c0f62cp-4, -0x1.0d7dae0f70c8ap-4, 0x1.9d5b750e14a4fp-5, -0x1.a98e0100094d8p-5,
+    0x1.5826c702048eep-5, -0x1.5fd0c044dfe2ap-5, 0x1.26abc7decd92dp-5, -0x1.2bcd39af3df9cp-5, 0x1.02d9edb64e67ap-5,
+    -0x1.07d547d837a27p-5, 0x1.af5afcc6e3cfep-6, -0x1.a2ff233c0620fp-6, 0x1.1f9d03bb4a733p-5, -0x1.3e3b75513f9cep-5};
 
 /* x * (log(gamma(x)) - Stirling's formula), z = 1/x^2; fit error 2.6e-17 */
 static const double GAMMALN_FAR[11] = {
@@ -93,27 +93,27 @@ static const double GAMMALN_FAR[11] = {
     0x1.b9326a92f5e65p-11, -0x1.f3dd1d895f8ddp-10, 0x1.8f44ea0ec1548p-8, -0x1.7937174913bd7p-6,
     0x1.4d2171357754ap-4, -0x1.a820884cf6c53p-3, 0x1.0c1788f27869cp-2};
 
-/* digamma(y) / (y - its zero) in w; fit error 2.0e-19 */
-static const double DIGAMMA_NEAR[22] = {
-    0x1.ba6a0c0ab7b6ep-1, -0x1.266635a9f58d5p+0, 0x1.944fd4595c513p-1, -0x1.a818f547260c7p-1, 0x1.8ec21dac89241p-1,
-    -0x1.9a057a6e374dep-1, 0x1.910706454dbaap-1, -0x1.9734b3fd91fd3p-1, 0x1.92686dfc074b9p-1, -0x1.96270946a2058p-1,
-    0x1.931f77741f28fp-1, -0x1.959e045e9eca9p-1, 0x1.9388dbbaa771ep-1, -0x1.95503d42f4eb2p-1, 0x1.938be5389fb75p-1,
-    -0x1.94e0e68d64028p-1, 0x1.97a51e23215dbp-1, -0x1.98af6133a75cdp-1, 0x1.6ee95ec093414p-1, -0x1.6fb094605f8dap-1,
-    0x1.2f43fb403267cp+0, -0x1.2fbd58d822014p+0};
+/* digamma(y) / (y - its zero) - 0.859375 in w; fit error 7.8e-19 */
+static const double DIGAMMA_NEAR[20] = {
+    -0x1.386b31ddac020p-10, -0x1.2452fb45047fdp+0, 0x1.90cf1e698a51ap-1, -0x1.a41118afb3e1ep-1,
+    0x1.8ac56fb1a0e7fp-1, -0x1.95dcd0689183cp-1, 0x1.8cec6c4f79d7dp-1, -0x1.930942b88f102p-1, 0x1.8e47b23e050c3p-1,
+    -0x1.91fd188ad6f55p-1, 0x1.8efc65f641100p-1, -0x1.9172a7e69d197p-1, 0x1.8f7a556bef5a2p-1, -0x1.91600010f5cd8p-1,
+    0x1.8ca57edcabb9ap-1, -0x1.90a65c06d708fp-1, 0x1.c3598c0e05ec5p-1, -0x1.41f2c0287dd2dp-1, 0x1.a8ac2b4cdbfe3p-4,
+    -0x1.64b9ab8fb6112p+1};
 
-/* (log(x) - 1/(2x) - digamma(x)) / z, z = 1/x^2; fit error 7.2e-17 */
-static const double DIGAMMA_FAR[12] = {
-    0x1.5555555555550p-4, -0x1.11111110f6392p-7, 0x1.041040a86fd69p-8, -0x1.1110d2d752ffdp-8, 0x1.f065dbc02db88p-8,
-    -0x1.5860c4749779ep-6, 0x1.4a4daa67b1da0p-4, -0x1.7f489e0c8d779p-2, 0x1.bef0e6a0c6a9cp+0, -0x1.ad3493ee4c518p+2,
-    0x1.1430ad06dab34p+4, -0x1.54c71ec749f3ep+4};
+/* (log(x) - 1/(2x) - digamma(x)) / z, z = 1/x^2; fit error 1.5e-17 */
+static const double DIGAMMA_FAR[15] = {
+    0x1.5555555555554p-4, -0x1.111111110b1bfp-7, 0x1.041040edeb2a8p-8, -0x1.1111008de7fb5p-8, 0x1.f0758c7bed96dp-8,
+    -0x1.592e4cf4fb762p-6, 0x1.510e4a9cf30e2p-4, -0x1.a54c340c8eca7p-2, 0x1.289497b67f7dep+1, -0x1.97760eea28df8p+3,
+    0x1.e2a00a73c2dbep+5, -0x1.be66349694d68p+7, 0x1.252dccbc52a7ep+9, -0x1.df29bdca04ae6p+9, 0x1.6b4bd10449d16p+9};
 
-/* trigamma(y) in w; fit error 7.9e-18 */
+/* y * trigamma(y) - 1.3359375 in w; fit error 3.3e-19 */
 static const double TRIGAMMA_NEAR[22] = {
-    0x1.8c736688354ecp-1, -0x1.ff45f03aea28ep+0, 0x1.7e8d0e29dce90p+1, -0x1.08d7a0731a828p+2, 0x1.58b66893df61dp+2,
-    -0x1.abd7ac5f17c86p+2, 0x1.00314d1f85b1ap+3, -0x1.2aba4ebc1b25bp+3, 0x1.555a2fc3fff59p+3, -0x1.800179c1f5958p+3,
-    0x1.aaaaf9035f18dp+3, -0x1.d55552a899c73p+3, 0x1.0002bce2ebf3fp+4, -0x1.15582d475eb71p+4, 0x1.2a64f853c9276p+4,
-    -0x1.3fb73d60ab13fp+4, 0x1.59c7db16e3b38p+4, -0x1.6f4f4e4335f0fp+4, 0x1.539c80e02d817p+4, -0x1.66fc120daa86cp+4,
-    0x1.4d86978c160b8p+5, -0x1.5d88a04e12216p+5};
+    0x1.4542d20b8afb3p-10, -0x1.88d3023847b51p-1, 0x1.db4df9ac37cc0p-1, -0x1.098e26b4d55eap+0, 0x1.19194181783fcp+0,
+    -0x1.20483b177b861p+0, 0x1.231a2a4a38606p+0, -0x1.2416e141ae27dp+0, 0x1.246abbecbeb8bp+0, -0x1.2485eeb1dec34p+0,
+    0x1.248e7409e58f9p+0, -0x1.2490fc2fcd3f3p+0, 0x1.2493903cedc10p+0, -0x1.249704a230020p+0, 0x1.2468a213d7d0ep+0,
+    -0x1.242b1d777cfa7p+0, 0x1.273b4fa2cea49p+0, -0x1.2a0c6eb86f4d3p+0, 0x1.09e737acc1ff7p+0, -0x1.eef2289a11418p-1,
+    0x1.b65434c437d46p+0, -0x1.e9e699e85b262p+0};
 
 /* (trigamma(x) - 1/x - z/2) * x / z, z = 1/x^2; fit error 2.5e-16 */
 static const double TRIGAMMA_FAR[13] = {

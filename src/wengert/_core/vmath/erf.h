@@ -142,23 +142,32 @@ static inline dd erfcx_positive(double x) {
 static inline double verfcx(double x) {
     double a = fabs(x);
     dd right = erfcx_positive(a);
-    /* erfcx(-a) = 2 exp(a^2) - erfcx(a), of which the second counts only while the first is small. */
-    a = a > 30.0 ? 30.0 : a;
+    a = a > 30.0 ? 30.0 : a; /* erfcx(-27) is infinite */
     dd_exp2 e = exp_dd(two_prod(a, a));
-    double scale = exp2i(e.k > 100 ? 101 : e.k + 1);
-    dd two_exp = {e.m.hi * scale, e.m.lo * scale}, left = dd_add(two_exp, dd_neg(right));
-    double y = x >= 0.0 ? right.hi : e.k > 100 ? ldexp_dd(e.m, e.k + 1) : left.hi;
+    /* Between -0.75 and 0.75, where the error of scaled_erfcx would show, exp(x^2) * (1 - erf(x)). */
+    double scale = exp2i(e.k > 100 ? 100 : e.k);
+    dd exp_square = {e.m.hi * scale, e.m.lo * scale}, one_x = two_sum(1.0, -x);
+    dd erfc = {one_x.hi, vfma(-x, erf_tail(x * x), one_x.lo)}, inner = dd_mul(exp_square, erfc);
+    /* erfcx(-a) = 2 exp(a^2) - erfcx(a), of which the second counts only while the first is small. */
+    dd two_exp = {2.0 * exp_square.hi, 2.0 * exp_square.lo}, left = dd_add(two_exp, dd_neg(right));
+    double y = x > 0.0 ? right.hi : e.k > 100 ? ldexp_dd(e.m, e.k + 1) : left.hi;
+    y = a < 0.75 ? inner.hi : y;
     return x != x ? x : y;
 }
 
 static inline double vlog_ndtr(double x) {
-    double a = fabs(x), b = a > 0x1p40 ? 0x1p40 : a; /* from there on -a^2/2 is all */
-    dd q = erfcx_positive(normal_argument(b).hi), log_q = log_pair(0.5 * q.hi), square = two_prod(b, b);
+    double a = fabs(x), b = a > 0x1p40 ? 0x1p40 : a, c = a > 39.0 ? 39.0 : a;
     /* On the left -a^2/2 + log(erfcx(a/sqrt(2))/2), both negative. */
+    dd q = erfcx_positive(normal_argument(b).hi), log_q = log_pair(0.5 * q.hi), square = two_prod(b, b);
     dd sum = two_sum(-0.5 * square.hi, log_q.hi);
     double left = sum.hi + (sum.lo + (vfma(-0.5, square.lo, log_q.lo) + q.lo / q.hi));
-    left = a > 0x1p40 ? -0.5 * a * a : left;
-    return x <= 0.0 ? left : vlog1p(-vndtr(-x));
+    left = a > 0x1p40 ? -0.5 * a * a : left; /* from there on that is all */
+    /* Up to 0.75 the logarithm itself, on the right that of 1 minus the small rest. */
+    dd z = normal_argument(c);
+    dd_exp2 tail = normal_tail(c, z);
+    dd phi = normal_right(x, c, z, tail), log_phi = log_pair(phi.hi);
+    double middle = log_phi.hi + (log_phi.lo + phi.lo / phi.hi), right = vlog1p(-ldexp_dd(tail.m, tail.k - 1));
+    return x <= -1.0 ? left : x <= 0.75 ? middle : right;
 }
 
 #endif
