@@ -123,7 +123,7 @@ def trials():
         yield pytest.param(name, case, getattr(getattr(np, name), method), id=f"{name}.{method}-{k}")
 
 
-every_trial = pytest.mark.parametrize(("name", "case", "function"), trials())
+every_trial = pytest.mark.parametrize(("name", "case", "function"), list(trials()))
 
 
 @every_trial
@@ -201,7 +201,7 @@ def cases_for_jax():
                 yield pytest.param(name, cases[0], id=name)
 
 
-@pytest.mark.parametrize(("name", "case"), cases_for_jax())
+@pytest.mark.parametrize(("name", "case"), list(cases_for_jax()))
 def test_derivatives_are_those_of_jax(name, case):
     jax = pytest.importorskip("jax")
     jax.config.update("jax_enable_x64", True)

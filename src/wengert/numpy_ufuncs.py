@@ -25,26 +25,6 @@ def positive(x: Array, /) -> Array:
     return np.copy(x)
 
 
-@composite("fabs")
-def fabs(x: Array, /) -> Array:
-    return np.absolute(x)
-
-
-@composite("float_power")
-def float_power(x1: Array, x2: Array, /) -> Array:
-    return np.power(x1, x2)
-
-
-@composite("deg2rad radians")
-def deg2rad(x: Array, /) -> Array:
-    return x * (math.pi / 180.0)
-
-
-@composite("rad2deg degrees")
-def rad2deg(x: Array, /) -> Array:
-    return x * (180.0 / math.pi)
-
-
 @composite("logaddexp2")
 def logaddexp2(x1: Array, x2: Array, /) -> Array:
     """Up to rounding of the arguments."""
@@ -59,58 +39,7 @@ def ldexp(x1: Array, x2: Any, /) -> Array:
     return x1 * np.ldexp(1.0, half) * np.ldexp(1.0, x2 - half)
 
 
-# ---- truth ----
-
-
-@composite("isnan")
-def isnan(x: Array, /) -> Array:
-    return x != x
-
-
-@composite("isinf")
-def isinf(x: Array, /) -> Array:
-    return np.abs(x) == np.inf
-
-
-@composite("isfinite")
-def isfinite(x: Array, /) -> Array:
-    return np.abs(x) < np.inf
-
-
-@composite("signbit")
-def signbit(x: Array, /) -> Array:
-    """False for NaN, whose sign no comparison shows."""
-    return (x < 0) | ((x == 0) & (1.0 / np.where(x == 0, x, 1.0) < 0))
-
-
-@composite("logical_xor")
-def logical_xor(x1: Array, x2: Array, /) -> Array:
-    return (x1 != 0) != (x2 != 0)
-
-
-@composite("bitwise_xor")
-def bitwise_xor(x1: Array, x2: Array, /) -> Array:
-    """Of truth values."""
-    return (x1 != 0) != (x2 != 0)
-
-
 # ---- pieces ----
-
-
-@composite("copysign")
-def copysign(x1: Array, x2: Array, /) -> Array:
-    """Slope 1 or -1 in x1, also at 0."""
-    return np.where(signbit(x1) == signbit(x2), x1, -x1)
-
-
-@composite("fmax")
-def fmax(x1: Array, x2: Array, /) -> Array:
-    return np.where(isnan(x1), x2, np.where(isnan(x2), x1, np.maximum(x1, x2)))
-
-
-@composite("fmin")
-def fmin(x1: Array, x2: Array, /) -> Array:
-    return np.where(isnan(x1), x2, np.where(isnan(x2), x1, np.minimum(x1, x2)))
 
 
 @composite("fmod")
@@ -120,20 +49,10 @@ def fmod(x1: Array, x2: Array, /) -> Array:
     return np.where((x1 == 0) & (size > 0), x1, rest)
 
 
-@composite("heaviside")
-def heaviside(x1: Array, x2: Array, /) -> Array:
-    return np.where(x1 < 0, 0.0, np.where(x1 > 0, 1.0, np.where(x1 == 0, x2, x1)))
-
-
-@composite("trunc")
-def trunc(x: Array, /) -> Array:
-    return np.where(x < 0, np.ceil(x), np.floor(x))
-
-
 @composite("modf")
 def modf(x: Array, /) -> tuple[Array, Array]:
-    whole = trunc(x)
-    return copysign(np.where(isinf(x), 0.0, x - whole), x), whole
+    whole = np.trunc(x)
+    return np.copysign(np.where(np.isinf(x), 0.0, x - whole), x), whole
 
 
 @composite("divmod")
