@@ -614,7 +614,9 @@ def apply(row, tuple arguments, dict params):
         n_moved = len(arguments)
     if n_moved and all([type(x) is not Var and type(x) is not VarArray for x in arguments[n_moved:]]):
         if goes_by_elements(arguments[:n_moved], sum([size_of(x) for x in arguments[:n_moved]])):
-            return moved(row, arguments[:n_moved], arguments[n_moved:], params)
+            found = moved(row, arguments[:n_moved], arguments[n_moved:], params)
+            if found is not None:
+                return found
     elif row.name == "sum" and type(arguments[0]) is Var and not params["axis"]:
         return arguments[0]
     elif row.name == "sum" and type(arguments[0]) is VarArray and goes_by_elements(arguments, size_of(arguments[0])):
@@ -690,7 +692,10 @@ cdef object size_of(x):
 
 
 cdef object moved(row, tuple arrays, tuple others, dict params):
-    """Apply a row that only moves elements to arrays of positions, and take the elements that are there."""
+    """Apply a row that only moves elements to arrays of positions, and take the elements that are there.
+
+    None if there are many: a number that is broadcast to a large array, say.
+    """
     flat, positions = [], []
     for x in arrays:
         elements = elements_of(x) if is_array(x) else [x if type(x) is Var else float(x)]
@@ -698,6 +703,8 @@ cdef object moved(row, tuple arrays, tuple others, dict params):
         positions.append(np.arange(len(flat), len(flat) + len(elements)).reshape(shape))
         flat += elements
     found = np.asarray(row.value(*positions, *others, **params))
+    if not goes_by_elements(arrays, found.size):
+        return None
     return assemble([flat[k] for k in found.ravel().tolist()], found.shape)
 
 
