@@ -60,7 +60,8 @@ class Block:
 class Recorded:
     """A program, and the way from arguments to its inputs and from its outputs to the result."""
 
-    program: Program
+    program: Any
+    """A Program, or an ArrayProgram."""
     form: Form
     blocks: list[Block]
     shapes: list[Shape | None]
@@ -135,8 +136,6 @@ class Recorded:
 
 class RecordedArrays(Recorded):
     """The same for a program of arrays, which takes and returns arrays as they are."""
-
-    program: Any
 
     def n_lanes(self, arguments: Arguments) -> int:
         """It has no lanes."""

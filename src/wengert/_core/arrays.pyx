@@ -2,10 +2,10 @@
 # One method per operator serves both sides, as in var.pyx.
 """What is an array of vars?
 
-What a function gets in the place of a NumPy array while it is differentiated, and what NumPy's functions make of it. It
-is one node of the graph, or *elements*: scalar vars and numbers. Small arrays go by elements, of which a program makes
-straight code; so does everything within a mapped function, where a lane is a block of slots. Which of the two an array is
-shows in nothing but the time it takes.
+What a function gets in the place of a NumPy array while it is differentiated, and what NumPy's functions make of it.
+It is one node of the graph, or *elements*: scalar vars and numbers. Small arrays go by elements, of which a program
+makes straight code; so does everything within a mapped function, where a lane is a block of slots. Which of the two an
+array is shows in nothing but the time it takes.
 """
 
 cimport cython
@@ -17,9 +17,8 @@ from functools import partial
 import numpy as np
 
 from wengert import ops, structured
-from wengert._core.array_node cimport ArrayNode, Record, append_structured, node_of_array, wrap_array
+from wengert._core.array_node cimport ArrayNode, Record, append_structured, node_of_array
 from wengert._core.array_node import ASSEMBLE, LEAF_ARRAY
-from wengert._core.builds import kernels
 from wengert._core.codes cimport ELEMENT
 from wengert._core.current cimport own_graph
 from wengert._core.elementwise cimport apply_elementwise
@@ -47,9 +46,9 @@ cdef dict MOVES = {"reshape": 1, "transpose": 1, "broadcast_to": 1, "getitem": 1
 cdef class VarArray:
     """An array whose derivatives are followed.
 
-    Functions that are differentiated in a NumPy array get one; ``wengert.Var(array)`` makes a leaf. It has the methods of
-    an array, and NumPy's functions take it. Changing it (``x[i] = v``, ``x += v``) gives this object another value: what
-    was computed before, slices included, keeps the old one.
+    Functions that are differentiated in a NumPy array get one; ``wengert.Var(array)`` makes a leaf. It has the methods
+    of an array, and NumPy's functions take it. Changing it (``x[i] = v``, ``x += v``) gives this object another value:
+    what was computed before, slices included, keeps the old one.
 
     Parameters
     ----------
@@ -360,7 +359,9 @@ cdef class VarArray:
         """The array with its axes permuted."""
         if not axes or axes == (None,):
             return self.T
-        return surface.FUNCTIONS[np.transpose](self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes)
+        if len(axes) == 1 and not isinstance(axes[0], int):
+            axes = axes[0]
+        return surface.FUNCTIONS[np.transpose](self, axes)
 
     def __getattr__(self, name):
         # All other methods that arrays and NumPy have under one name.

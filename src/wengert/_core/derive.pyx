@@ -18,7 +18,7 @@ from libc.stdint cimport int64_t
 import numpy as np
 
 from wengert import adjoints, structured
-from wengert._core.array_node cimport ArrayNode, Record, append_structured, argument_nodes, handle_at, node_of_array
+from wengert._core.array_node cimport ArrayNode, Record, append_structured, argument_nodes, handle_at
 from wengert._core.array_node import ASSEMBLE, INPUT_ARRAY, LEAF_ARRAY
 from wengert._core.array_sweep cimport has_arrays
 from wengert._core.arrays import VarArray, assemble, expanded, of_node

@@ -9,14 +9,13 @@ import math
 import numpy as np
 
 from wengert import ops
-from wengert._core.array_node cimport ArrayNode, Record, argument_nodes
+from wengert._core.array_node cimport Record, argument_nodes
 from wengert._core.array_node import INPUT_ARRAY, LEAF_ARRAY
 from wengert._core.codes cimport ELEMENT, INPUT, LEAF, PAIR, STOP_GRADIENT, STRUCTURED, WHERE
 from wengert._core.current cimport own_graph
 from wengert._core.derive cimport is_handle, node_of_handle
 from wengert._core.graph cimport Graph
 from wengert._core.origin cimport position
-from wengert._core.var cimport Var
 from wengert.array_tape import Tape, TapeNode
 from wengert.errors import TracingError
 
@@ -118,7 +117,7 @@ def tape_of(int first, list inputs, list arrays, list outputs, list guards):
     """
     cdef Taping tape = Taping()
     cdef Graph g = tape.g
-    cdef int node, k
+    cdef int node
     taken = [tape.add("input", "", (), (), shape, FLOAT, None, 0) for shape in arrays]
     for handle, which, index in inputs:
         place = taken[which]
