@@ -61,7 +61,7 @@ cdef class ArrayInput:
     def open_elements(self):
         """Its elements as inputs."""
         if self.elements is None:
-            self.elements = append_inputs(elements_of(self.outer))
+            self.elements = append_inputs(list(elements_of(self.outer)))
         return self.elements
 
     def open_whole(self):
