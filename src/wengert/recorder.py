@@ -337,7 +337,8 @@ def record(function: Callable[..., Any], arguments: Arguments, single: bool) -> 
     finally:
         current.recording = None
         mine.inputs, mine.n_lanes = [], None
-        leaves = args = kwargs = elements = plan = None  # type: ignore[assignment]  # or the nodes would outlive the recording
+        # Or the nodes would outlive the recording:
+        leaves = args = kwargs = elements = guards = plan = None  # type: ignore[assignment]
         recording.close_recording(first)
 
 
