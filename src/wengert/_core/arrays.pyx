@@ -615,7 +615,9 @@ def apply(row, tuple arguments, dict params):
     if n_moved and all([type(x) is not Var and type(x) is not VarArray for x in arguments[n_moved:]]):
         if goes_by_elements(arguments[:n_moved], sum([size_of(x) for x in arguments[:n_moved]])):
             return moved(row, arguments[:n_moved], arguments[n_moved:], params)
-    elif row.name == "sum" and goes_by_elements(arguments, size_of(arguments[0])):
+    elif row.name == "sum" and type(arguments[0]) is Var and not params["axis"]:
+        return arguments[0]
+    elif row.name == "sum" and type(arguments[0]) is VarArray and goes_by_elements(arguments, size_of(arguments[0])):
         return sum_by_elements(arguments[0], params["axis"], params["keepdims"])
     elif row.name == "matmul" and all([1 <= np.ndim(x) <= 2 for x in arguments]) and goes_by_elements(
             arguments, size_of(arguments[0]) * (arguments[1].shape[1] if arguments[1].ndim == 2 else 1)):
