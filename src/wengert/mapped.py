@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-
 from wengert import trees
 from wengert._core import recording
 from wengert._core.arrays import VarArray, assemble, elementwise

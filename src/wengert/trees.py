@@ -33,7 +33,7 @@ def flatten(nest: Any) -> tuple[list[Any], Any]:
     ([2.0, 1.0, None], [Line(slope=20.0, offset=10.0), 0.0])
     """
     leaves, form = optree.tree_flatten(nest, none_is_leaf=True, namespace=NAMESPACE)
-    while any([register_if_dataclass(leaf) for leaf in leaves]):  # all of them, so no generator
+    while any(register_if_dataclass(leaf) for leaf in leaves):  # one kind after the other
         leaves, form = optree.tree_flatten(nest, none_is_leaf=True, namespace=NAMESPACE)
     return leaves, form
 

@@ -12,7 +12,6 @@ from numbers import Real
 
 import numpy as np
 
-
 from wengert import trees
 from wengert._core.arrays import VarArray
 from wengert._core.var cimport Var
