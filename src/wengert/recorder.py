@@ -330,7 +330,9 @@ def record(function: Callable[..., Any], arguments: Arguments, single: bool) -> 
         if random_states() != before:
             warn_of_random_numbers(function)
         guards = recording.recorded_guards()
-        if recording.needs_arrays(first, [*elements, *[guard[0] for guard in guards]]):
+        # A whole array is an input of array programs only, even if it turns out that nothing depends on it.
+        is_whole = any(block.kind is WHOLE for block in mine.blocks)
+        if is_whole or recording.needs_arrays(first, [*elements, *[guard[0] for guard in guards]]):
             if is_mapped or mine.n_lanes is not None:
                 raise NeedsArrays
             return mine.with_arrays(first, form, elements, guards, single)

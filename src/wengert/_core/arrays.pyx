@@ -19,7 +19,7 @@ import numpy as np
 from wengert import ops, structured
 from wengert._core.array_node cimport ArrayNode, Record, append_structured, node_of_array
 from wengert._core.array_node import ASSEMBLE, LEAF_ARRAY
-from wengert._core.codes cimport ELEMENT
+from wengert._core.codes cimport ELEMENT, LOGICAL_NOT, LT
 from wengert._core.current cimport own_graph
 from wengert._core.elementwise cimport apply_elementwise
 from wengert._core.graph cimport Graph, append, check_owner
@@ -98,6 +98,15 @@ cdef class VarArray:
     def is_whole(self):
         """Is the array one node of the graph, rather than elements?"""
         return self.is_node()
+
+    cdef bint is_mask(self) except -1:
+        """Does it hold truth values?"""
+        if self.elements is None:
+            return self.dtype.kind == "b"
+        for v in self.elements:
+            if type(v) is Var and not LT <= (<Var>v).graph.op[node_of(<Var>v)] <= LOGICAL_NOT:
+                return False
+        return True
 
     cdef int look(self) except -1:
         """The shape is seen: of an array from outside, it must be the same at every call."""
@@ -262,6 +271,9 @@ cdef class VarArray:
         return getitem(self, key)
 
     def __setitem__(self, key, value):
+        if type(key) is VarArray and key.shape == self.lengths and (<VarArray>key).is_mask() and np.ndim(value) == 0:
+            self.become(elementwise("where", (key, value, self)))
+            return
         self.become(apply(structured.ROWS["put"], (self, value), {"key": frozen_key(key)}))
 
     def __iter__(self):
