@@ -137,7 +137,7 @@ def key_of_lanes(key: Any, shape: Shape) -> tuple[Any, Shape, int]:
 
     NumPy puts the axis of indices in front where something stands between them: there it comes before the lanes.
     """
-    whole = (ALL, *key) if isinstance(key, tuple) else (ALL, key)
+    whole = (ALL, *key) if type(key) is tuple else (ALL, key)
     # Each element tells its lane.
     probe = np.broadcast_to(np.arange(2).reshape(2, *(1,) * len(shape)), (2, *shape))[thaw(whole)]
     if not any(isinstance(part, Frozen) for part in whole) or probe.size == 0:
@@ -274,10 +274,9 @@ def einsum(row: Any, args: Args, varies: Flags, params: Params, n: int) -> Any:
     return row(*args, subscripts=f"{','.join(terms)}->{lane}{output}")
 
 
-def matrices(row: Any, args: Args, varies: Flags, params: Params, n: int) -> Any:
-    """A row of several matrices, or stacks of them, that broadcasts its arguments."""
-    ndim = max(len(lane_shape(x, v)) for x, v in zip(args, varies, strict=True))
-    return row(*[aligned(x, v, ndim) for x, v in zip(args, varies, strict=True)], **params)
+def spread_all(row: Any, args: Args, varies: Flags, params: Params, n: int) -> Any:
+    """A row of stacks of one shape."""
+    return row(*[spread(x, v, n) for x, v in zip(args, varies, strict=True)], **params)
 
 
 def searchsorted(row: Any, args: Args, varies: Flags, params: Params, n: int) -> Any:
@@ -311,7 +310,7 @@ RULES: dict[str, Rule] = {
     "matmul": matmul,
     "einsum": einsum,
     "searchsorted": searchsorted,
-    "cofactors_adjoint": matrices,
+    "cofactors_adjoint": spread_all,
     **dict.fromkeys(("argmax", "argmin"), place),
     **dict.fromkeys(("sum", "prod", "max", "min", "logsumexp"), reduction),
     **dict.fromkeys(("concatenate", "cumsum", "cumprod", "recurrence", "argsort"), along_axis),

@@ -59,7 +59,7 @@ def call_in_one(
         for leaf, axis in zip(leaves, axes, strict=True)
         if axis is not None
     ]
-    examples = [np.asarray(example_of(front))[0] for front in fronts]
+    examples = [np.asarray(example_of(front)[0]) for front in fronts]
     before = recording.open_body()
     lane: list[Any] = []
     inputs: list[Any] = []
@@ -88,8 +88,10 @@ def call_in_one(
 
 
 def open_input(example: Any) -> Any:
-    """A fresh node with the value of the first lane."""
-    return recording.add_array(example) if np.ndim(example) else recording.add_input(float(example), False)
+    """A fresh node with the value of the first lane. Integers stay integers, so that they can be indices."""
+    if example.ndim or example.dtype.kind in "iu":
+        return recording.add_array(example)
+    return recording.add_input(float(example), False)
 
 
 def handles_of(part: Any) -> tuple[Any, tuple[int, ...] | None]:

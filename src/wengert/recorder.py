@@ -347,7 +347,8 @@ def record_once(function: Callable[..., Any], arguments: Arguments, single: bool
         if random_states() != before:
             warn_of_random_numbers(function)
         guards = recording.recorded_guards()
-        if recording.needs_arrays(first, [*elements, *[guard[0] for guard in guards]]):
+        has_arrays = any(block.kind is WHOLE for block in mine.blocks)
+        if has_arrays or recording.needs_arrays(first, [*elements, *[guard[0] for guard in guards]]):
             if is_mapped or mine.n_lanes is not None:
                 raise NeedsArrays
             return mine.with_arrays(first, form, elements, guards, single)

@@ -83,12 +83,15 @@ def add_input(double value, bint varying):
     """An input of the recording: a var that differs from lane to lane, or is the same for all."""
     cdef Graph g = own_graph()
     reserve(g)
-    return wrap(g, append(g, LANE if varying else INPUT, 0, 0, value, 0.0, 0.0))
+    return wrap(g, append(g, LANE if varying else INPUT, 0, 0, value, 0.0, 1.0))  # 1: it is open, see inputs.pyx
 
 
 def add_array(values):
     """An array as an input of the recording: a node."""
-    return append_structured(own_graph(), INPUT_ARRAY, (), {}, np.array(values))
+    cdef Graph g = own_graph()
+    handle = append_structured(g, INPUT_ARRAY, (), {}, np.array(values))
+    g.slope1[node_of_handle(handle)] = 1.0
+    return handle
 
 
 def needs_arrays(int first, list handles):

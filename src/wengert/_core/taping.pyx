@@ -40,9 +40,18 @@ cdef class Taping:
         self.g, self.first, self.is_body = own_graph(), first, is_body
         self.nodes, self.place, self.constants, self.positions, self.outside = [], {}, {}, {}, []
 
+    cdef bint is_outside(self, int node) except -1:
+        """Is it from before, or an input that is opened late: of a transform around, which therefore is still open?"""
+        cdef Graph g = self.g
+        if node < self.first:
+            return True
+        if g.op[node] == STRUCTURED and (<Record>g.records[node]).row is not INPUT_ARRAY:
+            return False
+        return self.is_body and g.slope1[node] == 1.0 and (g.op[node] == STRUCTURED or g.op[node] == INPUT)
+
     cdef int entry(self, int node) except -1:
         """The entry of a node; that of one outside is an input."""
-        if node < self.first and node not in self.place:
+        if node not in self.place and self.is_outside(node):
             handle = handle_at(self.g, node)
             self.outside.append(handle)
             shape = (<ArrayNode>handle).value.shape if type(handle) is ArrayNode else ()
@@ -180,7 +189,7 @@ cdef object written(Taping tape, list taken, list outputs, list guards):
             "argument, or its number v.data if it never changes"
         )
     for node in range(first, g.n_nodes):
-        if not reached[node] or g.op[node] == PAIR or node in tape.place:
+        if not reached[node] or g.op[node] == PAIR or node in tape.place or tape.is_outside(node):
             continue
         if g.op[node] == STRUCTURED:
             tape.place[node] = tape.read_structured(node)
