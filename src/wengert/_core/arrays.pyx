@@ -92,7 +92,8 @@ cdef class VarArray:
         """Is it one node, rather than elements?"""
         if self.elements is not None:
             return False
-        return self.array is not None or self.outside.whole is not None or math.prod(self.lengths) > FEW
+        return (self.array is not None or self.outside.whole is not None or math.prod(self.lengths) > FEW
+                or self.outside.is_whole_outside)
 
     @property
     def is_whole(self):
@@ -545,6 +546,11 @@ def assembled_node(VarArray array):
     return array.node()
 
 
+def example_of(array):
+    """The values that an array has now: while it is recorded, later calls have others."""
+    return (<VarArray>array).node().value if type(array) is VarArray else array
+
+
 def of_node(node):
     """The array of a node, or the var."""
     if type(node) is not ArrayNode:
@@ -626,7 +632,10 @@ def apply(row, tuple arguments, dict params):
     if n_moved < 0:
         n_moved = len(arguments)
     if n_moved and all([type(x) is not Var and type(x) is not VarArray for x in arguments[n_moved:]]):
-        if goes_by_elements(arguments[:n_moved], sum([size_of(x) for x in arguments[:n_moved]])):
+        size = sum([size_of(x) for x in arguments[:n_moved]])
+        if row.name == "broadcast_to":
+            size = math.prod(params["shape"])
+        if goes_by_elements(arguments[:n_moved], size):
             found = moved(row, arguments[:n_moved], arguments[n_moved:], params)
             if found is not None:
                 return found

@@ -57,6 +57,11 @@ cdef class ArrayInput:
     def shape(self):
         return self.outer.shape
 
+    @property
+    def is_whole_outside(self):
+        """Is it better taken whole? In a program it is if what was passed is one node."""
+        return type(self.outer) is VarArray and own_graph().open_recordings > 0 and self.outer.is_whole
+
     def look(self):
         """Any shape will do."""
 

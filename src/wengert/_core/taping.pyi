@@ -13,3 +13,9 @@ def tape_of(
     outputs: list[tuple[Any, tuple[int, ...] | None]],
     guards: list[tuple[Var, bool, int]],
 ) -> Tape: ...
+def body_of(
+    first: int,
+    inputs: list[Any],
+    outputs: list[tuple[Any, tuple[int, ...] | None]],
+    guards: list[tuple[Var, bool, int]],
+) -> tuple[Tape, list[Any]]: ...

@@ -1,7 +1,7 @@
 """How does a recording with arrays become a tape?
 
 The tape (array_tape.py) lists what outputs and guards need of a recording, arrays and scalars alike, in the order of
-the graph.
+the graph. That of a function of one lane may use what was recorded before it, which then is among its inputs.
 """
 
 import math
@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from wengert import ops
-from wengert._core.array_node cimport Record, argument_nodes
+from wengert._core.array_node cimport ArrayNode, Record, argument_nodes, handle_at
 from wengert._core.array_node import INPUT_ARRAY, LEAF_ARRAY
 from wengert._core.codes cimport ELEMENT, INPUT, LEAF, PAIR, STOP_GRADIENT, STRUCTURED, WHERE
 from wengert._core.current cimport own_graph
@@ -31,10 +31,31 @@ cdef class Taping:
     cdef dict place  # of each graph node: its entry
     cdef dict constants  # entries of numbers
     cdef dict positions  # of origins
+    cdef int first  # nodes before it are outside; they may be used by a body only
+    cdef list outside  # handles of those that are used, each an input
+    cdef bint is_body
 
-    def __init__(self):
-        self.g = own_graph()
-        self.nodes, self.place, self.constants, self.positions = [], {}, {}, {}
+    def __init__(self, int first, bint is_body):
+        self.g, self.first, self.is_body = own_graph(), first, is_body
+        self.nodes, self.place, self.constants, self.positions, self.outside = [], {}, {}, {}, []
+
+    cdef bint is_outside(self, int node) except -1:
+        """Is it from before, or an input that is opened late: of a transform around, which therefore is still open?"""
+        cdef Graph g = self.g
+        if node < self.first:
+            return True
+        if g.op[node] == STRUCTURED and (<Record>g.records[node]).row is not INPUT_ARRAY:
+            return False
+        return self.is_body and g.slope1[node] == 1.0 and (g.op[node] == STRUCTURED or g.op[node] == INPUT)
+
+    cdef int entry(self, int node) except -1:
+        """The entry of a node; that of one outside is an input."""
+        if node not in self.place and self.is_outside(node):
+            handle = handle_at(self.g, node)
+            self.outside.append(handle)
+            shape = (<ArrayNode>handle).value.shape if type(handle) is ArrayNode else ()
+            self.place[node] = self.add("input", "", (), (), shape, FLOAT, None, 0)
+        return self.place[node]
 
     cdef int add(self, str kind, str name, tuple args, tuple params, tuple shape, dtype, constant, origin) except -1:
         where = None
@@ -56,7 +77,7 @@ cdef class Taping:
         return self.constants[key]
 
     cdef int operand(self, int node, double number) except -1:
-        return self.place[node] if node else self.constant(number)
+        return self.entry(node) if node else self.constant(number)
 
     cdef int read_scalar(self, int node) except -1:
         """The entry of a scalar node."""
@@ -64,7 +85,7 @@ cdef class Taping:
         cdef int op = g.op[node], pair = g.arg1[node]
         if op == LEAF or (op == INPUT and not g.arg0[node]):
             return self.constant(g.value[node])
-        if op == INPUT or op == STOP_GRADIENT:
+        if op == INPUT or (op == STOP_GRADIENT and not self.is_body):
             return self.operand(g.arg0[node], g.slope0[node])
         row = ROW_OF[op]
         if op == WHERE:
@@ -83,9 +104,9 @@ cdef class Taping:
         cdef list wanted = argument_nodes(g, node)
         if record.row is LEAF_ARRAY or (record.row is INPUT_ARRAY and not wanted):
             return self.constant(record.value)
-        args = tuple([self.place[arg] if arg else self.constant(constant)
+        args = tuple([self.entry(arg) if arg else self.constant(constant)
                       for arg, constant in zip(wanted, record.constants)])
-        if record.row is INPUT_ARRAY or record.row.name == "stop_gradient":
+        if record.row is INPUT_ARRAY or (record.row.name == "stop_gradient" and not self.is_body):
             return args[0]
         shape = () if record.value is None else record.value.shape
         kind = "op" if type(record.row) is ops.Op else "row"
@@ -94,7 +115,7 @@ cdef class Taping:
 
     cdef int read_element(self, int node) except -1:
         cdef Graph g = self.g
-        array = self.place[g.arg0[node]]
+        array = self.entry(g.arg0[node])
         shape = self.nodes[array].shape
         key = tuple([int(k) for k in np.unravel_index(<Py_ssize_t>g.slope1[node], shape)])
         return self.add("row", "getitem", (array,), (("key", key),), (), FLOAT, None, g.origin[node])
@@ -115,26 +136,59 @@ def tape_of(int first, list inputs, list arrays, list outputs, list guards):
         Of each output: its elements with its shape, or the array itself.
     guards : list of (Var, bool, int)
     """
-    cdef Taping tape = Taping()
-    cdef Graph g = tape.g
-    cdef int node
+    cdef Taping tape = Taping(first, False)
     taken = [tape.add("input", "", (), (), shape, FLOAT, None, 0) for shape in arrays]
     for handle, which, index in inputs:
         place = taken[which]
         if index is not None:
             place = tape.add("row", "getitem", (place,), (("key", index),), (), FLOAT, None, 0)
         tape.place[node_of_handle(handle)] = place
+    return written(tape, taken, outputs, guards)
+
+
+def body_of(int first, list inputs, list outputs, list guards):
+    """The tape of one call of a function, and what it uses from before, which are the last inputs of the tape.
+
+    Parameters
+    ----------
+    first : int
+        The node with which the call begins.
+    inputs : list of Var or ArrayNode
+        What the function was given.
+    outputs, guards : list
+        As for `tape_of`.
+
+    Returns
+    -------
+    tape : Tape
+    outside : list of Var or ArrayNode
+    """
+    cdef Taping tape = Taping(first, True)
+    taken = []
+    for handle in inputs:
+        shape = (<ArrayNode>handle).value.shape if type(handle) is ArrayNode else ()
+        place = tape.add("input", "", (), (), shape, FLOAT, None, 0)
+        tape.place[node_of_handle(handle)] = place
+        taken.append(place)
+    result = written(tape, taken, outputs, guards)
+    return result, tape.outside
+
+
+cdef object written(Taping tape, list taken, list outputs, list guards):
+    """The tape with all that outputs and guards need."""
+    cdef Graph g = tape.g
+    cdef int node, first = tape.first
     roots = [x for parts, _ in outputs for x in (parts if type(parts) is list else [parts]) if is_handle(x)]
     roots += [guard[0] for guard in guards]
     nodes = np.array([node_of_handle(x) for x in roots], np.int32)
     cdef unsigned char[::1] reached = g.reached_from(nodes)
-    if np.any(np.asarray(reached)[:first]):
+    if not tape.is_body and np.any(np.asarray(reached)[:first]):
         raise TracingError(
             "the function that is compiled uses a var from outside, whose value would be frozen; pass it as an "
             "argument, or its number v.data if it never changes"
         )
     for node in range(first, g.n_nodes):
-        if not reached[node] or g.op[node] == PAIR or node in tape.place:
+        if not reached[node] or g.op[node] == PAIR or node in tape.place or tape.is_outside(node):
             continue
         if g.op[node] == STRUCTURED:
             tape.place[node] = tape.read_structured(node)
@@ -145,9 +199,11 @@ def tape_of(int first, list inputs, list arrays, list outputs, list guards):
     places = []
     for parts, shape in outputs:
         if type(parts) is list:
-            args = tuple([tape.place[node_of_handle(x)] if is_handle(x) else tape.constant(x) for x in parts])
+            args = tuple([tape.entry(node_of_handle(x)) if is_handle(x) else tape.constant(x) for x in parts])
             places.append(args[0] if shape is None else
                           tape.add("row", "assemble", args, (("shape", shape),), shape, FLOAT, None, 0))
         else:
-            places.append(tape.place[node_of_handle(parts)])
-    return Tape(tape.nodes, taken, places, [(tape.place[node_of_handle(v)], bool(outcome)) for v, outcome, _ in guards])
+            places.append(tape.entry(node_of_handle(parts)))
+    guarded = [(tape.entry(node_of_handle(v)), bool(outcome)) for v, outcome, _ in guards]
+    taken += [tape.place[node_of_handle(x)] for x in tape.outside]
+    return Tape(tape.nodes, taken, places, guarded)
