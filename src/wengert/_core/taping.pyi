@@ -10,3 +10,10 @@ def tape_of(
     outputs: list[tuple[Any, tuple[int, ...] | None]],
     guards: list[tuple[Var, bool, int]],
 ) -> Tape: ...
+def body_tape(
+    first: int,
+    inputs: list[tuple[Any, int, tuple[int, ...] | None]],
+    arrays: list[tuple[int, ...]],
+    outputs: list[tuple[Any, tuple[int, ...] | None]],
+    enclosing: list[Any],
+) -> tuple[Tape, list[Any]]: ...

@@ -9,9 +9,10 @@ import math
 import numpy as np
 
 from wengert import ops
-from wengert._core.array_node cimport ArrayNode, Record, argument_nodes
+from wengert._core.array_node cimport ArrayNode, Record, argument_nodes, handle_at
 from wengert._core.array_node import INPUT_ARRAY, LEAF_ARRAY
-from wengert._core.codes cimport ELEMENT, INPUT, LEAF, PAIR, STOP_GRADIENT, STRUCTURED, WHERE
+from wengert._core.arrays import of_node
+from wengert._core.codes cimport ELEMENT, INPUT, LEAF, PAIR, STRUCTURED, WHERE
 from wengert._core.current cimport own_graph
 from wengert._core.derive cimport is_handle, node_of_handle
 from wengert._core.graph cimport Graph
@@ -65,7 +66,7 @@ cdef class Taping:
         cdef int op = g.op[node], pair = g.arg1[node]
         if op == LEAF or (op == INPUT and not g.arg0[node]):
             return self.constant(g.value[node])
-        if op == INPUT or op == STOP_GRADIENT:
+        if op == INPUT:
             return self.operand(g.arg0[node], g.slope0[node])
         row = ROW_OF[op]
         if op == WHERE:
@@ -86,7 +87,7 @@ cdef class Taping:
             return self.constant(record.value)
         args = tuple([self.place[arg] if arg else self.constant(constant)
                       for arg, constant in zip(wanted, record.constants)])
-        if record.row is INPUT_ARRAY or record.row.name == "stop_gradient":
+        if record.row is INPUT_ARRAY:
             return args[0]
         shape = () if record.value is None else record.value.shape
         kind = "op" if type(record.row) is ops.Op else "row"
@@ -99,6 +100,90 @@ cdef class Taping:
         shape = self.nodes[array].shape
         key = tuple([int(k) for k in np.unravel_index(<Py_ssize_t>g.slope1[node], shape)])
         return self.add("row", "getitem", (array,), (("key", key),), (), FLOAT, None, g.origin[node])
+
+
+    cdef int take_inputs(self, list inputs, list taken) except -1:
+        """The entries of inputs, each (handle, number in `taken`, index there or None)."""
+        for handle, which, index in inputs:
+            place = taken[which]
+            if index is not None:
+                place = self.add("row", "getitem", (place,), (("key", index),), (), FLOAT, None, 0)
+            self.place[node_of_handle(handle)] = place
+        return 0
+
+    cdef int read_from(self, int first, const unsigned char[::1] reached) except -1:
+        """Write down the nodes that are reached, from the first of the recording on."""
+        cdef Graph g = self.g
+        cdef int node
+        for node in range(first, g.n_nodes):
+            if not reached[node] or g.op[node] == PAIR or node in self.place:
+                continue
+            if g.op[node] == STRUCTURED:
+                self.place[node] = self.read_structured(node)
+            elif g.op[node] == ELEMENT:
+                self.place[node] = self.read_element(node)
+            else:
+                self.place[node] = self.read_scalar(node)
+        return 0
+
+    cdef list places_of(self, list outputs):
+        """The entries of outputs."""
+        cdef list places = []
+        for parts, shape in outputs:
+            if type(parts) is list:
+                args = tuple([self.place[node_of_handle(x)] if is_handle(x) else self.constant(x) for x in parts])
+                places.append(args[0] if shape is None else
+                              self.add("row", "assemble", args, (("shape", shape),), shape, FLOAT, None, 0))
+            else:
+                places.append(self.place[node_of_handle(parts)])
+        return places
+
+    cdef list capture(self, int first, const unsigned char[::1] reached, set enclosing):
+        """Make what comes from outside of the recording inputs of the tape; gives pairs of node and entry.
+
+        That is what is older, and inputs of functions around that were opened only now: of an open transform, or among
+        the `enclosing` nodes.
+        """
+        cdef Graph g = self.g
+        cdef int node, arg, k
+        cdef list found = []
+        cdef set seen = set()
+        for node in range(first, g.n_nodes):
+            if not reached[node] or node in self.place:
+                continue
+            if node in enclosing or (g.slope1[node] == 1.0 and self.is_input(node)):
+                found.append(node)
+                continue
+            for k in range(2):
+                arg = g.arg0[node] if k == 0 else g.arg1[node]
+                if 0 < arg < first and arg not in seen:
+                    seen.add(arg)
+                    found.append(arg)
+        pairs = []
+        for node in found:
+            record = g.records.get(node)
+            shape, dtype = (), FLOAT
+            if record is not None:
+                shape, dtype = () if (<Record>record).value is None else (<Record>record).value.shape, (
+                    <Record>record).dtype
+            entry = place = self.add("input", "", (), (), shape, FLOAT, None, 0)
+            if dtype != FLOAT:
+                place = self.add("row", "cast", (entry,), (("dtype", dtype),), shape, dtype, None, 0)
+            self.place[node] = place
+            pairs.append((node, entry))
+        return pairs
+
+    cdef bint is_input(self, int node) except -1:
+        cdef Graph g = self.g
+        if g.op[node] == STRUCTURED:
+            return (<Record>g.records[node]).row is INPUT_ARRAY
+        return g.op[node] == INPUT
+
+
+cdef object reached_of(Graph g, list outputs, list guards):
+    roots = [x for parts, _ in outputs for x in (parts if type(parts) is list else [parts]) if is_handle(x)]
+    roots += [guard[0] for guard in guards]
+    return np.asarray(g.reached_from(np.array([node_of_handle(x) for x in roots], np.int32)))
 
 
 def tape_of(int first, list inputs, list arrays, list outputs, list guards):
@@ -117,38 +202,42 @@ def tape_of(int first, list inputs, list arrays, list outputs, list guards):
     guards : list of (Var, bool, int)
     """
     cdef Taping tape = Taping()
-    cdef Graph g = tape.g
-    cdef int node, k
     taken = [tape.add("input", "", (), (), shape, FLOAT, None, 0) for shape in arrays]
-    for handle, which, index in inputs:
-        place = taken[which]
-        if index is not None:
-            place = tape.add("row", "getitem", (place,), (("key", index),), (), FLOAT, None, 0)
-        tape.place[node_of_handle(handle)] = place
-    roots = [x for parts, _ in outputs for x in (parts if type(parts) is list else [parts]) if is_handle(x)]
-    roots += [guard[0] for guard in guards]
-    nodes = np.array([node_of_handle(x) for x in roots], np.int32)
-    cdef unsigned char[::1] reached = g.reached_from(nodes)
-    if np.any(np.asarray(reached)[:first]):
+    tape.take_inputs(inputs, taken)
+    reached = reached_of(tape.g, outputs, guards)
+    if np.any(reached[:first]):
         raise TracingError(
             "the function that is compiled uses a var from outside, whose value would be frozen; pass it as an "
             "argument, or its number v.data if it never changes"
         )
-    for node in range(first, g.n_nodes):
-        if not reached[node] or g.op[node] == PAIR or node in tape.place:
-            continue
-        if g.op[node] == STRUCTURED:
-            tape.place[node] = tape.read_structured(node)
-        elif g.op[node] == ELEMENT:
-            tape.place[node] = tape.read_element(node)
-        else:
-            tape.place[node] = tape.read_scalar(node)
-    places = []
-    for parts, shape in outputs:
-        if type(parts) is list:
-            args = tuple([tape.place[node_of_handle(x)] if is_handle(x) else tape.constant(x) for x in parts])
-            places.append(args[0] if shape is None else
-                          tape.add("row", "assemble", args, (("shape", shape),), shape, FLOAT, None, 0))
-        else:
-            places.append(tape.place[node_of_handle(parts)])
+    tape.read_from(first, reached)
+    places = tape.places_of(outputs)
     return Tape(tape.nodes, taken, places, [(tape.place[node_of_handle(v)], bool(outcome)) for v, outcome, _ in guards])
+
+
+def body_tape(int first, list inputs, list arrays, list outputs, list enclosing):
+    """The tape of a body, which may use vars from outside: they become inputs too, before the others.
+
+    Parameters
+    ----------
+    first, inputs, arrays, outputs
+        As for `tape_of`.
+    enclosing : list of (Var or ArrayNode)
+        Inputs of the functions around it that are being recorded.
+
+    Returns
+    -------
+    tape : Tape
+    captured : list of (Var or VarArray)
+        What the first inputs stand for.
+    """
+    cdef Taping tape = Taping()
+    cdef Graph g = tape.g
+    taken = [tape.add("input", "", (), (), shape, FLOAT, None, 0) for shape in arrays]
+    tape.take_inputs(inputs, taken)
+    reached = reached_of(g, outputs, [])
+    pairs = tape.capture(first, reached, {node_of_handle(x) for x in enclosing})
+    tape.read_from(first, reached)
+    captured = [of_node(handle_at(g, node)) for node, _ in pairs]
+    places = tape.places_of(outputs)
+    return Tape(tape.nodes, [entry for _, entry in pairs] + taken, places, []), captured
