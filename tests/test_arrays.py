@@ -52,8 +52,8 @@ def test_gradient_is_an_array_of_the_same_shape(name):
     x = ARRAYS[name]
     gradient = wg.grad(lambda a: np.sum(a * a) if np.ndim(values(a)) else a * a)(x)
     assert type(gradient) is np.ndarray
-    assert gradient.dtype == np.float64
-    np.testing.assert_array_equal(gradient, 2.0 * x.astype(float), strict=True)
+    dtype = np.float32 if x.dtype == np.float32 else np.float64
+    np.testing.assert_array_equal(gradient, 2.0 * x.astype(dtype), strict=True)
 
 
 @pytest.mark.parametrize("name", ARRAYS)
@@ -172,12 +172,17 @@ def test_element_by_a_var_is_refused():
             x[key]
 
 
-def test_assignment_says_what_to_do():
-    x = of_leaves(X)
-    with pytest.raises(TracingError, match=r"np\.where"):
-        x[0] = 1.0
-    with pytest.raises(TracingError):
-        x[:] += 1.0
+def test_assignment_gives_the_array_another_value():
+    def f(x):
+        y = x * 1.0
+        y[0] = x[1] * x[2]
+        y[1:] += 1.0
+        return np.sum(y * y)
+
+    a, b, c = X
+    wanted = [0.0, 2 * a * 0 + 2 * b * c * c + 2 * (b + 1), 2 * c * b * b + 2 * (c + 1)]
+    np.testing.assert_allclose(wg.grad(f)(X), wanted, rtol=1e-14)
+    np.testing.assert_allclose(wg.compile(wg.grad(f))(X), wanted, rtol=1e-14)
 
 
 def test_a_vector_is_a_sequence():
@@ -371,13 +376,9 @@ def test_complex_arrays_go_through_the_reference():
 # ---- everything else is refused by name ----
 
 REFUSED = {
-    "np.linalg.norm(x)": "norm", "np.prod(x)": "prod", "np.max(x)": "max", "np.cumsum(x)": "cumsum",
-    "np.concatenate([x, x])": "concatenate", "np.sort(x)": "sort", "np.einsum('i,i', x, x)": "einsum",
-    "np.multiply.reduce(x)": r"multiply\.reduce", "np.add.outer(x, x)": r"add\.outer", "np.isnan(x)": "isnan",
-    "np.add.reduce(x, initial=1.0)": "add.reduce", "np.exp(x, out=np.zeros(3))": "exp",
-    "np.add.at(x, 0, 1.0)": "add.at",
-    "np.heaviside(x, 0.5)": "heaviside", "np.sum(x, dtype=int)": "sum", "np.dot(x, x, np.zeros(()))": "dot",
-    "np.ones((2, 2, 3)) @ x": "matrix products", "pow(x, 2, 3)": "modulus",
+    "np.unique(x)": "unique", "np.linalg.svd(np.outer(x, x))": "svd", "np.fft.fft(x)": "fft", "np.save('file', x)": "save",
+    "np.exp(x, out=np.zeros(3))": "exp", "np.add.at(x, 0, 1.0)": "add.at", "np.dot(x, x, np.zeros(()))": "dot",
+    "np.add.reduceat(x, [0, 1])": "reduceat", "np.nonzero(x)": "nonzero", "pow(x, 2, 3)": "modulus",
 }  # fmt: skip
 
 

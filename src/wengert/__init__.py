@@ -37,6 +37,7 @@ from wengert.errors import (
 from wengert.mapped import vmap
 from wengert.threads import get_num_threads, set_num_threads
 from wengert.transforms import grad, value_and_grad
+from wengert.updates import at
 
 __version__ = "0.1.0"
 
@@ -52,6 +53,7 @@ __all__ = [
     "TracingError",
     "Var",
     "WengertError",
+    "at",
     "check_grad",
     "compile",
     "current_graph",

@@ -14,6 +14,7 @@ import numpy as np
 
 from wengert import ops, structured
 from wengert._core import functions
+from wengert._core.slopes import constant_slope
 from wengert.reference import bind
 
 Slope = Callable[..., Any]
@@ -21,20 +22,11 @@ Slope = Callable[..., Any]
 FUNCTIONS = {name: getattr(functions, name) for name in ops.OPS}
 
 
-def constant_slope(formula: Slope, arity: int) -> float | None:
-    """The number that a slope is whatever the arguments are, or None."""
-    try:
-        number = formula(*[None] * (arity + 1))
-    except (TypeError, AttributeError):
-        return None  # it uses them
-    return float(number) if isinstance(number, int | float) else None
-
-
 SLOPES: dict[str, list[Slope]] = {
     row.name: [bind(slope, FUNCTIONS) for slope in row.slopes] for row in ops.OPS.values()
 }
 CONSTANT_SLOPES: dict[str, list[float | None]] = {
-    row.name: [constant_slope(slope, row.arity) for slope in SLOPES[row.name]] for row in ops.OPS.values()
+    row.name: [constant_slope(row, k) for k in range(row.arity)] for row in ops.OPS.values()
 }
 """Of each slope: the number that it is whatever the arguments are, or None."""
 

@@ -299,7 +299,7 @@ def by_columns(inputs: list[Any], outputs: list[Any], leaves: list[Any]) -> Bloc
                 for i, output in enumerate(outputs)
             ]
         )
-    return [list(row) for row in zip(*of_inputs, strict=True)]
+    return [[of_input[i] for of_input in of_inputs] for i in range(len(outputs))]
 
 
 def join(parts: list[Any], shape: tuple[int, ...] | None, part_shape: tuple[int, ...] | None) -> Any:

@@ -108,6 +108,8 @@ class Recorded:
         args, kwargs = arguments.rebuild(arguments.leaves)
         blocks = {block.leaf: block for block in self.blocks if block.kind is not N_LANES}
         counts = [block.first for block in self.blocks if block.kind is N_LANES]
+        if any(arg is not leaf for arg, leaf in zip(args, arguments.leaves, strict=False)):
+            return None  # it is within a nest
         has_constants = any(block.constant is not None for block in self.blocks)
         if kwargs or len(args) != len(arguments.leaves) or None in arguments.kinds:
             return None
@@ -154,6 +156,8 @@ class RecordedArrays(Recorded):
         args, kwargs = arguments.rebuild(arguments.leaves)
         if kwargs or len(args) != len(arguments.leaves) or None in arguments.kinds:
             return None
+        if any(arg is not leaf for arg, leaf in zip(args, arguments.leaves, strict=True)):
+            return None  # it is within a nest
         shapes = [None if kind is NUMBER else np.shape(arg) for arg, kind in zip(args, arguments.kinds, strict=True)]
         return QuickArrays(self.program, self.form, shapes, [block.leaf for block in self.blocks])
 
@@ -337,7 +341,8 @@ def record(function: Callable[..., Any], arguments: Arguments, single: bool) -> 
     finally:
         current.recording = None
         mine.inputs, mine.n_lanes = [], None
-        leaves = args = kwargs = elements = plan = None  # type: ignore[assignment]  # or the nodes would outlive the recording
+        # Or the nodes would outlive the recording:
+        leaves = args = kwargs = elements = guards = plan = None  # type: ignore[assignment]
         recording.close_recording(first)
 
 

@@ -478,7 +478,7 @@ ARRAY_METHODS = frozenset((
 
 def call_ufunc(ufunc, str method, tuple inputs, dict kwargs):
     """What NumPy's ufuncs do on vars and arrays of them."""
-    if kwargs.pop("out", (None,)) != (None,):
+    if any([target is not None for target in kwargs.pop("out", ())]):
         raise TracingError(f"{surface.full_name(ufunc)} cannot write into an array of numbers (out=, or an in-place "
                            "operator on one): the derivatives would be lost; write a = a + v in place of a += v")
     if method != "__call__":
@@ -584,7 +584,7 @@ def elements_of(array):
 
 def checked(array):
     """An array whose arithmetic is NumPy's, of numbers."""
-    if type(array) is not np.ndarray and type(array) is not np.memmap:
+    if type(array) is not np.ndarray and type(array) is not np.memmap and not isinstance(array, np.generic):
         raise TracingError(f"a {type(array).__name__} may have rules of its own; pass numpy.asarray of it")
     if array.dtype.kind not in "fiubc":
         raise TracingError(f"expected an array of real numbers, got one of {array.dtype}")
@@ -615,7 +615,9 @@ def apply(row, tuple arguments, dict params):
     if n_moved and all([type(x) is not Var and type(x) is not VarArray for x in arguments[n_moved:]]):
         if goes_by_elements(arguments[:n_moved], sum([size_of(x) for x in arguments[:n_moved]])):
             return moved(row, arguments[:n_moved], arguments[n_moved:], params)
-    elif row.name == "sum" and goes_by_elements(arguments, size_of(arguments[0])):
+    elif row.name == "sum" and type(arguments[0]) is Var and not params["axis"]:
+        return arguments[0]
+    elif row.name == "sum" and type(arguments[0]) is VarArray and goes_by_elements(arguments, size_of(arguments[0])):
         return sum_by_elements(arguments[0], params["axis"], params["keepdims"])
     elif row.name == "matmul" and all([1 <= np.ndim(x) <= 2 for x in arguments]) and goes_by_elements(
             arguments, size_of(arguments[0]) * (arguments[1].shape[1] if arguments[1].ndim == 2 else 1)):
@@ -703,10 +705,20 @@ cdef object getitem(VarArray x, key):
     """Elements of an array, by a key that may hold recorded integers."""
     parts = key if type(key) is tuple else (key,)
     if any([type(part) is Var or type(part) is VarArray for part in parts]):
-        if len(parts) != 1:
-            raise TracingError("integers that were computed from vars can be the only index; see numpy.take_along_axis")
+        if len(parts) != 1 or not is_integral(key):
+            raise TracingError("an index can depend on vars only if it is all of the key, and the integers come from "
+                               "numpy.argmax, numpy.argsort or the like; see numpy.where, numpy.take_along_axis")
         return apply(structured.ROWS["take"], (x, key), {"axis": 0})
     return apply(structured.ROWS["getitem"], (x,), {"key": frozen_key(key)})
+
+
+cdef bint is_integral(x) except -1:
+    """Are these recorded integers?"""
+    if type(x) is VarArray:
+        return (<VarArray>x).dtype.kind in "iu"
+    cdef Graph g = (<Var>x).graph
+    record = g.records.get(node_of(<Var>x))
+    return record is not None and record.dtype.kind in "iu"
 
 
 def frozen_key(key):
@@ -757,9 +769,8 @@ def elementwise(str name, tuple arguments):
     """An op on numbers, vars and arrays of them, broadcast against each other."""
     arrays = [x for x in arguments if is_array(x)]
     row = ops.OPS[name]
-    if not any([type(x) is Var or type(x) is VarArray for x in arguments]):
-        if any([np.iscomplexobj(x) for x in arguments]):
-            return kernels.evaluate(name, *arguments)[0]
+    cdef bint is_complex = any([isinstance(x, np.ndarray) and x.dtype.kind == "c" for x in arguments])
+    if not is_complex and not any([type(x) is Var or type(x) is VarArray for x in arguments]):
         return apply_elementwise(row.code, arguments)
     if name == "pow" and is_two(arguments[1]):
         name, arguments, row = "square", arguments[:1], ops.OPS["square"]
@@ -768,7 +779,7 @@ def elementwise(str name, tuple arguments):
     except ValueError:
         shapes = " and ".join([str(x.shape) for x in arrays])
         raise ShapeError(f"{name} of arrays of shape {shapes}, which do not broadcast") from None
-    if not goes_by_elements(arguments, math.prod(shape)):
+    if not is_complex and not goes_by_elements(arguments, math.prod(shape)):
         return recorded(row, arguments, {})
     cdef int op = row.code
     columns = [column(x, shape) for x in arguments]

@@ -47,9 +47,11 @@ cdef class ArrayInput:
     cdef readonly list elements  # None until they are opened
     cdef readonly ArrayNode whole  # None until it is opened
     cdef readonly int leaf
+    cdef int op  # LANE if the function is one of a lane, else INPUT
 
     def __init__(self, outer):
         self.outer, self.leaf = outer, -1
+        self.op = input_op()
 
     @property
     def shape(self):
@@ -61,7 +63,7 @@ cdef class ArrayInput:
     def open_elements(self):
         """Its elements as inputs."""
         if self.elements is None:
-            self.elements = append_inputs(elements_of(self.outer))
+            self.elements = append_inputs(list(elements_of(self.outer)), self.op)
         return self.elements
 
     def open_whole(self):
@@ -96,11 +98,16 @@ cdef class ArrayInput:
         return result
 
 
-cdef list append_inputs(list numbers):
+cdef int input_op() except -1:
+    """In a mapped function every lane has its own inputs."""
+    return LANE if own_graph().open_lanes else INPUT
+
+
+cdef list append_inputs(list numbers, int op):
     """Record inputs, which are neighbours in the graph. A var among the numbers is what its input stands for."""
     cdef Graph g = own_graph()
     cdef list inputs = []
-    cdef int node, op = LANE if g.open_lanes else INPUT
+    cdef int node
     if not holds_only_numbers(numbers):
         numbers = [number if type(number) is Var else demand_number(number) for number in numbers]
     g.prepare(len(numbers))
@@ -118,14 +125,14 @@ def open_inputs(list leaves):
     """Record the inputs of a function under transformation. Pair every call with `close_inputs`.
 
     Of numbers and vars, a list of vars. Among them, of arrays, are `ArrayInput` objects, of which nothing is recorded
-    yet. In a mapped function every lane has its own inputs.
+    yet.
     """
     cdef list inputs
     cdef Graph g = own_graph()
     if holds_only_numbers(leaves):
-        inputs = append_inputs(leaves)
+        inputs = append_inputs(leaves, input_op())
     else:
-        scalars = iter(append_inputs([leaf for leaf in leaves if not is_array(leaf) and not is_zero_d(leaf)]))
+        scalars = iter(append_inputs([leaf for leaf in leaves if not is_array(leaf) and not is_zero_d(leaf)], input_op()))
         inputs = [ArrayInput(leaf if type(leaf) is VarArray else real_array(leaf))
                   if is_array(leaf) or is_zero_d(leaf) else next(scalars) for leaf in leaves]
     g.open_transforms += 1
@@ -144,7 +151,7 @@ cdef object real_array(array):
 
 def for_function(inputs):
     """The inputs as the function gets them."""
-    return [x if type(x) is Var else VarArray.deferred(x) for x in inputs]
+    return [x if type(x) is Var else VarArray.deferred(x) if x.shape else x.open_elements()[0] for x in inputs]
 
 
 def opened(inputs):

@@ -1,5 +1,7 @@
 from typing import Any
 
+from wengert.ops import Op
+
 class Symbol:
     steps: list[tuple[int, tuple[tuple[int, float], ...]]]
     source: int
@@ -23,3 +25,5 @@ class Symbol:
     def __ne__(self, other: object) -> Symbol: ...  # type: ignore[override]
 
 def note(steps: list[tuple[int, tuple[tuple[int, float], ...]]], name: str, *operands: Symbol | float) -> Symbol: ...
+
+def constant_slope(row: Op, k: int) -> float | None: ...

@@ -296,3 +296,9 @@ cdef operand_t slope(Graph g, int node, int k) noexcept nogil:
         else:
             at[STEP + s - recipe.first] = selection(g, x[0], x[1], x[2])
     return at[recipe.source]
+
+
+def constant_slope(row, int k):
+    """The number that a slope of an op is whatever the arguments are, or None."""
+    cdef recipe_t* recipe = &recipes[<int>row.code][k]
+    return recipe.constant if recipe.source == CONSTANT else None
