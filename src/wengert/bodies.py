@@ -8,6 +8,7 @@ in any mode and to any order.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,8 @@ from wengert._core.bodies import value_of
 from wengert._core.var import Var
 from wengert.body_tapes import record_body
 from wengert.errors import ShapeError, TracingError
-from wengert.steps import Steps, packed, part
+from wengert.open_loops import OpenLoop
+from wengert.steps import Steps, packed, part, starts_of
 from wengert.structured import ROWS
 
 Nest = Any
@@ -143,6 +145,72 @@ def example_row(row: Any) -> Any:
     values = value_of(row)
     first = values[0] if len(values) else np.ones(values.shape[1:])
     return first if np.ndim(first) else float(first)
+
+
+def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Nest) -> Nest:
+    """Loop as long as a condition holds.
+
+    Parameters
+    ----------
+    cond : callable
+        Takes the carry and returns whether there is another step. Conditions are combined by ``&`` and ``|``.
+    body : callable
+        Takes the carry and returns the next one, of the same form and shapes. Both are recorded once, and may use vars
+        from outside.
+    init : number, array or nest of them
+        The first carry.
+
+    Returns
+    -------
+    number, array or nest of them
+        The first carry for which the condition does not hold.
+
+    Raises
+    ------
+    ShapeError
+        If the carry changes its form or shape.
+    TracingError
+        If `body` branches on the carry: that takes `wengert.where`.
+
+    Notes
+    -----
+    The derivative is that of as many steps as there were, which is right wherever their number does not change close by.
+    It counts them in a run before.
+
+    Examples
+    --------
+    >>> def root(a):  # Newton's method
+    ...     return wg.while_loop(lambda x: abs(x * x - a) > 1e-12, lambda x: (x + a / x) / 2.0, 1.0)
+    >>> root(9.0), wg.grad(root)(9.0)
+    (3.0, 0.16666666666666666)
+    """
+    carry, form = taken_apart(init, "the carry")
+
+    def step(given: list[Any]) -> list[Any]:
+        output = body(optree.tree_unflatten(form, given))
+        new_carry, new_form = taken_apart(output, "the carry")
+        check_carry(form, carry, new_form, new_carry)
+        return [*new_carry, holds(cond(output))]
+
+    def condition(given: list[Any]) -> list[Any]:
+        return [holds(cond(optree.tree_unflatten(form, given)))]
+
+    examples = [value_of(leaf) for leaf in carry]
+    first, outside_of_first = record_body(condition, examples)
+    loop_body, outside = record_body(step, examples)
+    loop = OpenLoop(loop_body, first, len(outside), len(outside_of_first))
+    result = ROWS.call(packed([*outside, *outside_of_first, *carry]), body=loop)
+    starts = starts_of(math.prod(np.shape(leaf)) for leaf in carry)
+    last = [part(result, start, np.shape(leaf)) for start, leaf in zip(starts, carry, strict=False)]
+    return optree.tree_unflatten(form, last)
+
+
+def holds(condition: Any) -> Any:
+    """A condition as a number."""
+    if np.shape(condition) != () or not isinstance(condition, bool | np.bool_ | float | int | Var | np.ndarray):
+        raise TracingError(f"the condition of a loop is one truth value, not {type(condition).__name__} of shape "
+                           f"{np.shape(condition)}; take numpy.any or numpy.all")
+    return condition if isinstance(condition, Var) else float(condition)
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:

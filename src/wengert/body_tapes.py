@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from wengert import adjoints
 from wengert._core import recording
 from wengert._core.arrays import VarArray, assemble, expanded, values_of
 from wengert._core.bodies import close_body, open_body, value_of
+from wengert._core.current import swap_graph
 from wengert._core.taping import body_tape
 from wengert.array_plan import ArrayProgram
 from wengert.array_tape import Tape
@@ -119,6 +121,18 @@ class Around(threading.local):
 
 
 around = Around()
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Derivatives of plain numbers in here leave those alone that are being computed or recorded around it."""
+    graph, outer, inputs = swap_graph(None), current.recording, around.inputs
+    current.recording, around.inputs = None, []
+    try:
+        yield
+    finally:
+        swap_graph(graph)
+        current.recording, around.inputs = outer, inputs
 
 
 def record_body(function: Callable[[list[Any]], list[Any]], examples: list[Any]) -> tuple[Body, list[Any]]:

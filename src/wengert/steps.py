@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -101,6 +101,12 @@ class Steps:
     length: int
     reverse: bool
     wanted: tuple[bool, ...]
+    like: Steps | None = None
+    """A loop that differs in its length at most, and keeps the derivatives of all such."""
+
+    def of_length(self, n: int) -> Steps:
+        """The same loop of another length."""
+        return self if n == self.length else replace(self, length=n, like=self.like or self)
 
     # ---- where things are, in elements ----
 
@@ -226,6 +232,8 @@ class Steps:
         Constants: those of this one, adjoints of the sums. Carry: adjoint of the carry. Each step gets the carry before
         it, what it got, and the adjoints of what it gave.
         """
+        if self.like is not None:
+            return self.like.backward.of_length(self.length)
         shapes, output_shapes = self.body.shapes, self.body.output_shapes
         first, last, n_given = self.n_constants, self.n_constants + self.n_carry, len(output_shapes) - self.n_sums
         chosen = [k for k, (one, k_carry) in enumerate(zip(self.wanted, range(-first, len(shapes)), strict=False))

@@ -5,12 +5,17 @@ It goes into the same graph, so that it may use vars from outside. What it recor
 
 import numpy as np
 
-from wengert._core.array_node cimport ArrayNode
-from wengert._core.arrays import VarArray, assembled_node
+from wengert._core.array_node cimport ArrayNode, Record
+from wengert._core.array_node import INPUT_ARRAY
+from wengert._core.arrays import VarArray, assembled_node, expanded
+from wengert._core.codes cimport INPUT, STRUCTURED
 from wengert._core.current cimport own_graph
+from wengert._core.derive cimport is_handle, node_of_handle
 from wengert._core.graph cimport Graph
+from wengert._core.inputs import opened
 from wengert._core.origin cimport position
 from wengert._core.var cimport Var, node_of
+from wengert.errors import TracingError
 
 
 def open_body():
@@ -52,3 +57,38 @@ def most_like(int first):
     if not len(kinds):
         return 0, None
     return int(counts.max()), position(g.codes, int(kinds[np.argmax(counts)]) // 256)
+
+
+def refuse_outside(list outputs, list inputs):
+    """Refuse outputs that need other vars than the inputs (`open_inputs`), or than what was made after the first."""
+    cdef Graph g = own_graph()
+    cdef int mark = node_of(<Var>inputs[0]), node, arg, k
+    cdef set mine = {node_of_handle(x) for x in opened(inputs)}
+    handles = [x for x in expanded(outputs, outputs)[0] if is_handle(x)]
+    cdef unsigned char[::1] reached = np.zeros(g.n_nodes, np.uint8)
+    for x in handles:
+        node = node_of_handle(x)
+        if node < mark:
+            refuse()
+        reached[node] = 1
+    for node in range(g.n_nodes - 1, mark - 1, -1):
+        if not reached[node] or node in mine:
+            continue
+        if g.slope1[node] == 1.0 and (g.op[node] == INPUT or is_array_input(g, node)):
+            refuse()
+        for k in range(2):
+            arg = g.arg0[node] if k == 0 else g.arg1[node]
+            if 0 < arg < mark:
+                refuse()
+            reached[arg] = 1
+
+
+cdef bint is_array_input(Graph g, int node) except -1:
+    return g.op[node] == STRUCTURED and (<Record>g.records[node]).row is INPUT_ARRAY
+
+
+cdef int refuse() except -1:
+    raise TracingError(
+        "a function with a derivative rule of its own uses a var from outside, of which the rule says nothing: pass it "
+        "as an argument"
+    )
