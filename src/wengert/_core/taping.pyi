@@ -19,3 +19,10 @@ def body_of(
     outputs: list[tuple[Any, tuple[int, ...] | None]],
     guards: list[tuple[Var, bool, int]],
 ) -> tuple[Tape, list[Any]]: ...
+def body_tape(
+    first: int,
+    inputs: list[tuple[Any, int, tuple[int, ...] | None]],
+    arrays: list[tuple[int, ...]],
+    outputs: list[tuple[Any, tuple[int, ...] | None]],
+    enclosing: list[Any],
+) -> tuple[Tape, list[Any]]: ...
