@@ -23,6 +23,9 @@ from wengert.array_views import Shape, View, narrow, rearranged, reshaped, whole
 from wengert.index_keys import Slice, thaw
 from wengert.structured import ROWS
 
+# What is its first argument, but for its derivative.
+ALIASES = ("stop_gradient", "custom")
+
 
 class Reading:
     """What a tape computes.
@@ -62,6 +65,8 @@ class Reading:
                 values.append(self.based(("input", numbers[k]), node.shape, node.dtype))
             elif node.kind == "constant":
                 values.append(self.constant(node.constant, node.shape, node.dtype))
+            elif node.name in ALIASES:
+                values.append(values[node.args[0]])
             elif node.kind == "op":
                 values.append(self.apply(node.name, [values[a] for a in node.args], node))
             else:
@@ -234,7 +239,7 @@ class Reading:
 
     def take_key(self, node: TapeNode, x: Value, key: Any) -> Value | None:
         """Basic indexing; indices that are arrays are left to the row."""
-        parts = key if isinstance(key, tuple) else (key,)
+        parts = key if type(key) is tuple else (key,)  # a Slice is a tuple, too, but of one part
         if all(part is None or part is Ellipsis or type(part) in (int, Slice) for part in parts):
             # The ellipsis makes a view of a single element too.
             full = thaw(key if Ellipsis in parts else (*parts, Ellipsis))

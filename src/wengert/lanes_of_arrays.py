@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import optree
 
 from wengert._core import recording
 from wengert._core.arrays import VarArray, assemble, elementwise, example_of, expanded, of_node, values_of
@@ -72,12 +71,12 @@ def call_in_one(
             if axis is not None:
                 inputs.append(open_input(next(rest)))
             lane.append(leaf if axis is None else of_node(inputs[-1]))
-        args, kwargs = optree.tree_unflatten(spec, lane)
+        args, kwargs = spec.unflatten(lane)
         output = function(*args, **kwargs)
-        parts = optree.tree_leaves(output, none_is_leaf=True)
+        parts = trees.leaves_of(output)
         outputs = [handles_of(part) for part in parts]
         tape, outside = body_of(before[0], inputs, outputs, recording.recorded_guards())
-        form = optree.tree_structure(output, none_is_leaf=True)
+        form = trees.structure(output)
     finally:
         # or the nodes would outlive the call
         lane = inputs = parts = outputs = []

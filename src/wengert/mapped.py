@@ -18,8 +18,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import optree
 
+from wengert import trees
 from wengert._core import recording
 from wengert._core.arrays import VarArray, assemble, elementwise
 from wengert._core.forms import Stacked
@@ -127,10 +127,8 @@ class Mapped:
         """Call the function once, and do for all lanes what it did."""
         n_lanes = n_lanes_of(leaves, axes)
         form, parts = call_in_one(self.function, leaves, axes, spec, n_lanes)
-        out_axes = out_axes_of(self.out_axes, optree.tree_unflatten(form, [0.0] * len(parts)))
-        return optree.tree_unflatten(
-            form, [with_lanes(*part, axis, n_lanes) for part, axis in zip(parts, out_axes, strict=True)]
-        )
+        out_axes = out_axes_of(self.out_axes, form.unflatten([0.0] * len(parts)))
+        return form.unflatten([with_lanes(*part, axis, n_lanes) for part, axis in zip(parts, out_axes, strict=True)])
 
     def recorded(self, mine: Recording, leaves: list[Any], axes: list[int | None], spec: Any) -> Any:
         """Call the function for one lane that stands for all."""
@@ -140,17 +138,17 @@ class Mapped:
                 leaf if axis is None else leaf.lane if isinstance(leaf, Lanes) else mine.open_lanes(leaf, axis)
                 for leaf, axis in zip(leaves, axes, strict=True)
             ]
-            args, kwargs = optree.tree_unflatten(spec, lane)
+            args, kwargs = spec.unflatten(lane)
             output = self.function(*args, **kwargs)
         finally:
             recording.leave_lanes()
-        parts, form = optree.tree_flatten(output, none_is_leaf=True)
+        parts, form = trees.flatten(output)
         lanes = []
         for part, axis in zip(parts, out_axes_of(self.out_axes, output), strict=True):
             if axis not in (0, None):
                 raise TracingError("within a compiled function, the lanes of a mapped function are the first axis")
             lanes.append(part if axis is None else Lanes(part, mine))
-        return optree.tree_unflatten(form, lanes)
+        return form.unflatten(lanes)
 
     def unrolled(self, leaves: list[Any], axes: list[int | None], spec: Any) -> Any:
         """Call the function once per lane, and stack what it returns."""
@@ -160,16 +158,16 @@ class Mapped:
                 leaf if axis is None else leaf[(slice(None),) * axis + (k,)]
                 for leaf, axis in zip(leaves, axes, strict=True)
             ]
-            args, kwargs = optree.tree_unflatten(spec, lane)
+            args, kwargs = spec.unflatten(lane)
             outputs.append(self.function(*args, **kwargs))
-        forms = [optree.tree_structure(output, none_is_leaf=True) for output in outputs]
+        forms = [trees.structure(output) for output in outputs]
         if any(form != forms[0] for form in forms):
             raise TracingError("a mapped function must return the same nest in every lane")
-        columns = zip(*[optree.tree_leaves(output, none_is_leaf=True) for output in outputs], strict=True)
+        columns = zip(*[trees.leaves_of(output) for output in outputs], strict=True)
         joined = []
         for column, axis in zip(columns, out_axes_of(self.out_axes, outputs[0]), strict=True):
             joined.append(column[0] if axis is None else with_lanes(stack(list(column)), True, axis, len(column)))
-        return optree.tree_unflatten(forms[0], joined)
+        return forms[0].unflatten(joined)
 
 
 def n_lanes_of(leaves: list[Any], axes: list[int | None]) -> int:
@@ -206,7 +204,7 @@ def out_axes_of(out_axes: Any, output: Any) -> list[int | None]:
     if isinstance(out_axes, list):
         out_axes = tuple(out_axes)
     try:
-        return optree.broadcast_prefix(out_axes, output, none_is_leaf=True)
+        return trees.broadcast_prefix(out_axes, output)
     except ValueError as error:
         raise TracingError(f"out_axes={out_axes} does not fit what the function returns: {error}") from None
 

@@ -3,6 +3,9 @@ from typing import Any
 from wengert._core.var import Var
 from wengert.array_tape import Tape
 
+class Taping:
+    def __init__(self) -> None: ...
+
 def tape_of(
     first: int,
     inputs: list[tuple[Any, int, tuple[int, ...] | None]],
@@ -15,4 +18,11 @@ def body_of(
     inputs: list[Any],
     outputs: list[tuple[Any, tuple[int, ...] | None]],
     guards: list[tuple[Var, bool, int]],
+) -> tuple[Tape, list[Any]]: ...
+def body_tape(
+    first: int,
+    inputs: list[tuple[Any, int, tuple[int, ...] | None]],
+    arrays: list[tuple[int, ...]],
+    outputs: list[tuple[Any, tuple[int, ...] | None]],
+    enclosing: list[Any],
 ) -> tuple[Tape, list[Any]]: ...
