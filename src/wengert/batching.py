@@ -245,7 +245,9 @@ def matmul(row: Any, args: Args, varies: Flags, params: Params, n: int) -> Any:
     if len(k) == 1:
         b = reshaped(b, (*shape_of(b), 1))
     ndim = len(outer) + 2
-    product = row(aligned(a, varies[0], ndim), aligned(b, varies[1], ndim))
+    a, b = aligned(a, varies[0], ndim), aligned(b, varies[1], ndim)
+    # Column times row, as the gradient of a matrix has it, has no sum.
+    product = a * b if shape_of(a)[-1] == 1 == shape_of(b)[-2] else row(a, b)
     return reshaped(product, (n, *outer, *m[-2:-1], *(k[-1:] if len(k) > 1 else ())))
 
 
