@@ -73,7 +73,7 @@ class Listing:
         return repr(float(parts["pool"][place])) if place < parts["n_constants"] else f"u{place}"
 
     def instructions(self, step: dict[str, Any], varies: bool) -> None:
-        for k in range(*step["code"]):
+        for k in range(*step.get("code", (0, 0))):
             op, kind, expected, dst, a, b, c = self.parts["code"][k].tolist()
             uniform = [not varies or kind >> bit & 1 for bit in range(3)]
             names = [self.number(x) if u else f"s{x}" for x, u in zip((a, b, c), uniform, strict=True)]

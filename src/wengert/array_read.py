@@ -239,7 +239,7 @@ class Reading:
 
     def take_key(self, node: TapeNode, x: Value, key: Any) -> Value | None:
         """Basic indexing; indices that are arrays are left to the row."""
-        parts = key if isinstance(key, tuple) else (key,)
+        parts = key if type(key) is tuple else (key,)  # a Slice is a tuple, too, but of one part
         if all(part is None or part is Ellipsis or type(part) in (int, Slice) for part in parts):
             # The ellipsis makes a view of a single element too.
             full = thaw(key if Ellipsis in parts else (*parts, Ellipsis))

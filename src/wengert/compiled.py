@@ -19,7 +19,6 @@ import numpy as np
 
 from wengert import threads as pool
 from wengert._core.call import Caller
-from wengert._core.lanes import LanesRun
 from wengert._core.program import Program
 from wengert._core.recording import is_recording
 from wengert.directions import columns, directions

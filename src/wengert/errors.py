@@ -27,5 +27,5 @@ class ProgramFormatError(WengertError, ValueError):
     """A saved program is damaged or of an unknown version."""
 
 
-class NeedsArrays(WengertError):
+class NeedsArrays(WengertError):  # noqa: N818  (a signal within the package)
     """What a mapped function does cannot be done lane by lane in slots: it has to be recorded with whole arrays."""

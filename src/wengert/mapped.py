@@ -16,8 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import optree
 
+from wengert import trees
 from wengert._core import recording
 from wengert._core.arrays import VarArray, assemble, elementwise
 from wengert._core.forms import Stacked
@@ -104,17 +104,17 @@ class Mapped:
                 leaf if axis is None else leaf.lane if isinstance(leaf, Lanes) else mine.open_lanes(leaf, axis)
                 for leaf, axis in zip(leaves, axes, strict=True)
             ]
-            args, kwargs = optree.tree_unflatten(spec, lane)
+            args, kwargs = spec.unflatten(lane)
             output = self.function(*args, **kwargs)
         finally:
             recording.leave_lanes()
-        parts, form = optree.tree_flatten(output, none_is_leaf=True)
+        parts, form = trees.flatten(output)
         stacked = []
         for part, axis in zip(parts, out_axes_of(self.out_axes, output), strict=True):
             if axis not in (0, None):
                 raise TracingError("within a compiled function, the lanes of a mapped function are the first axis")
             stacked.append(part if axis is None else Lanes(part, mine))
-        return optree.tree_unflatten(form, stacked)
+        return form.unflatten(stacked)
 
     def unrolled(self, leaves: list[Any], axes: list[int | None], spec: Any) -> Any:
         """Call the function once per lane, and stack what it returns."""
@@ -132,16 +132,16 @@ class Mapped:
                 leaf if axis is None else leaf[(slice(None),) * axis + (k,)]
                 for leaf, axis in zip(leaves, axes, strict=True)
             ]
-            args, kwargs = optree.tree_unflatten(spec, lane)
+            args, kwargs = spec.unflatten(lane)
             outputs.append(self.function(*args, **kwargs))
-        forms = [optree.tree_structure(output, none_is_leaf=True) for output in outputs]
+        forms = [trees.structure(output) for output in outputs]
         if any(form != forms[0] for form in forms):
             raise TracingError("a mapped function must return the same nest in every lane")
-        columns = zip(*[optree.tree_leaves(output, none_is_leaf=True) for output in outputs], strict=True)
+        columns = zip(*[trees.leaves_of(output) for output in outputs], strict=True)
         stacked = []
         for column, axis in zip(columns, out_axes_of(self.out_axes, outputs[0]), strict=True):
             stacked.append(column[0] if axis is None else moved(stack(list(column)), axis))
-        return optree.tree_unflatten(forms[0], stacked)
+        return forms[0].unflatten(stacked)
 
 
 def can_be_recorded(mine: Recording, leaves: list[Any], axes: list[int | None]) -> bool:
@@ -167,7 +167,7 @@ def out_axes_of(out_axes: Any, output: Any) -> list[int | None]:
     if isinstance(out_axes, list):
         out_axes = tuple(out_axes)
     try:
-        return optree.broadcast_prefix(out_axes, output, none_is_leaf=True)
+        return trees.broadcast_prefix(out_axes, output)
     except ValueError as error:
         raise TracingError(f"out_axes={out_axes} does not fit what the function returns: {error}") from None
 

@@ -1,6 +1,6 @@
 """How are nests (lists, tuples, dicts, ... of numbers and arrays) taken apart and put together?
 
-optree does it. One float or array, and a plain list or tuple of numbers, are so common and so small that its
+trees.py does it. One float or array, and a plain list or tuple of numbers, are so common and so small that its
 microsecond per call would be a third of a small gradient: they are done here.
 """
 
@@ -11,9 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import optree
 
-from wengert import structured
+from wengert import structured, trees
 from wengert._core.arrays import VarArray, assemble, elements_of
 from wengert._core.inputs import holds_only_numbers
 from wengert._core.var import Var
@@ -67,7 +66,7 @@ def flatten(nest: Any) -> tuple[list[Any], Rebuild]:
         return list(nest), kind
     if kind is np.ndarray or kind is VarArray or holds_only_numbers((nest,)):
         return [nest], the_only
-    leaves, form = optree.tree_flatten(nest, none_is_leaf=True)
+    leaves, form = trees.flatten(nest)
     return leaves, form.unflatten
 
 
@@ -96,7 +95,7 @@ def flatten_like(nest: Any, leaves: list[Any], rebuild: Rebuild, what: str) -> l
 
 def form_of(rebuild: Rebuild, n_leaves: int) -> Any:
     """Something that is equal for nests of the same form."""
-    return optree.tree_structure(rebuild([0.0] * n_leaves), none_is_leaf=True)
+    return trees.structure(rebuild([0.0] * n_leaves))
 
 
 def size_of(shape: tuple[int, ...] | None) -> int:

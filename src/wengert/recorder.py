@@ -60,7 +60,8 @@ class Block:
 class Recorded:
     """A program, and the way from arguments to its inputs and from its outputs to the result."""
 
-    program: Program
+    program: Any
+    """A Program, or an ArrayProgram."""
     form: Form
     blocks: list[Block]
     shapes: list[Shape | None]
@@ -135,8 +136,6 @@ class Recorded:
 
 class RecordedArrays(Recorded):
     """The same for a program of arrays, which takes and returns arrays as they are."""
-
-    program: Any
 
     def n_lanes(self, arguments: Arguments) -> int:
         """It has no lanes."""
@@ -331,7 +330,9 @@ def record(function: Callable[..., Any], arguments: Arguments, single: bool) -> 
         if random_states() != before:
             warn_of_random_numbers(function)
         guards = recording.recorded_guards()
-        if recording.needs_arrays(first, [*elements, *[guard[0] for guard in guards]]):
+        # A whole array is an input of array programs only, even if it turns out that nothing depends on it.
+        is_whole = any(block.kind is WHOLE for block in mine.blocks)
+        if is_whole or recording.needs_arrays(first, [*elements, *[guard[0] for guard in guards]]):
             if is_mapped or mine.n_lanes is not None:
                 raise NeedsArrays
             return mine.with_arrays(first, form, elements, guards, single)

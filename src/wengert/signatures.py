@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import optree
 
+from wengert import trees
 from wengert._core.arrays import VarArray
 from wengert._core.var import Var
 from wengert.errors import ShapeError, TracingError
@@ -64,7 +64,7 @@ class Arguments:
 
     def rebuild(self, leaves: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional and keyword arguments with these leaves."""
-        both: Any = optree.tree_unflatten(self.spec, leaves)
+        both: Any = self.spec.unflatten(leaves)
         return both  # type: ignore[no-any-return]
 
     def lane(self, k: int) -> Arguments:
@@ -159,7 +159,7 @@ def kind_of(leaf: Any) -> str | None:
 
 def flat(nest: Any) -> tuple[list[Any], Any]:
     """Leaves and form of a nest, in which None is a leaf."""
-    return optree.tree_flatten(nest, none_is_leaf=True)
+    return trees.flatten(nest)
 
 
 def mapped_axes(args: tuple[Any, ...], kwargs: dict[str, Any], in_axes: Any) -> list[int | None]:
@@ -170,7 +170,7 @@ def mapped_axes(args: tuple[Any, ...], kwargs: dict[str, Any], in_axes: Any) -> 
         raise TracingError(f"in_axes has {len(in_axes)} entries for {len(args)} positional arguments")
     nest: Any = args
     try:
-        of_args = optree.broadcast_prefix(in_axes, nest, none_is_leaf=True)
+        of_args = trees.broadcast_prefix(in_axes, nest)
     except ValueError as error:
         raise TracingError(f"in_axes={in_axes} does not fit the arguments: {error}") from None
     axes = [*of_args, *[0] * len(flat(kwargs)[0])]

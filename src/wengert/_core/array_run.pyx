@@ -11,7 +11,6 @@ cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 import numpy as np
@@ -399,10 +398,10 @@ cdef class Runner:
         return 0
 
     cdef void run_numbers(self, const step_t* step, ArrayWorkspace w) noexcept nogil:
-        cdef int k, failed
+        cdef int _k, failed
         cdef const link_t* link = &self.links[step.first_link]
         cdef char* at
-        for k in range(step.n_loads):
+        for _k in range(step.n_loads):
             at = w.base[link.buffer] + link.offset
             w.pool[link.pool] = <double>(<float*>at)[0] if self.single else (<double*>at)[0]
             link += 1
@@ -410,7 +409,7 @@ cdef class Runner:
             failed = vm.run_uniform(step.code, step.n_code, w.pool, self.single)
             if failed >= 0 and <unsigned int>failed < <unsigned int>w.failed:
                 w.failed = failed
-        for k in range(step.n_stores):
+        for _k in range(step.n_stores):
             at = w.base[link.buffer] + link.offset
             if self.single:
                 (<float*>at)[0] = <float>w.pool[link.pool]

@@ -2,10 +2,10 @@
 # One method per operator serves both sides, as in var.pyx.
 """What is an array of vars?
 
-What a function gets in the place of a NumPy array while it is differentiated, and what NumPy's functions make of it. It
-is one node of the graph, or *elements*: scalar vars and numbers. Small arrays go by elements, of which a program makes
-straight code; so does everything within a mapped function, where a lane is a block of slots. Which of the two an array is
-shows in nothing but the time it takes.
+What a function gets in the place of a NumPy array while it is differentiated, and what NumPy's functions make of it.
+It is one node of the graph, or *elements*: scalar vars and numbers. Small arrays go by elements, of which a program
+makes straight code; so does everything within a mapped function, where a lane is a block of slots. Which of the two an
+array is shows in nothing but the time it takes.
 """
 
 cimport cython
@@ -17,10 +17,9 @@ from functools import partial
 import numpy as np
 
 from wengert import ops, structured
-from wengert._core.array_node cimport ArrayNode, Record, append_structured, node_of_array, wrap_array
+from wengert._core.array_node cimport ArrayNode, Record, append_structured, node_of_array
 from wengert._core.array_node import ASSEMBLE, LEAF_ARRAY
-from wengert._core.builds import kernels
-from wengert._core.codes cimport ELEMENT
+from wengert._core.codes cimport ELEMENT, LOGICAL_NOT, LT
 from wengert._core.current cimport own_graph
 from wengert._core.elementwise cimport apply_elementwise
 from wengert._core.graph cimport Graph, append, check_owner
@@ -47,9 +46,9 @@ cdef dict MOVES = {"reshape": 1, "transpose": 1, "broadcast_to": 1, "getitem": 1
 cdef class VarArray:
     """An array whose derivatives are followed.
 
-    Functions that are differentiated in a NumPy array get one; ``wengert.Var(array)`` makes a leaf. It has the methods of
-    an array, and NumPy's functions take it. Changing it (``x[i] = v``, ``x += v``) gives this object another value: what
-    was computed before, slices included, keeps the old one.
+    Functions that are differentiated in a NumPy array get one; ``wengert.Var(array)`` makes a leaf. It has the methods
+    of an array, and NumPy's functions take it. Changing it (``x[i] = v``, ``x += v``) gives this object another value:
+    what was computed before, slices included, keeps the old one.
 
     Parameters
     ----------
@@ -99,6 +98,15 @@ cdef class VarArray:
     def is_whole(self):
         """Is the array one node of the graph, rather than elements?"""
         return self.is_node()
+
+    cdef bint is_mask(self) except -1:
+        """Does it hold truth values?"""
+        if self.elements is None:
+            return self.dtype.kind == "b"
+        for v in self.elements:
+            if type(v) is Var and not LT <= (<Var>v).graph.op[node_of(<Var>v)] <= LOGICAL_NOT:
+                return False
+        return True
 
     cdef int look(self) except -1:
         """The shape is seen: of an array from outside, it must be the same at every call."""
@@ -263,6 +271,9 @@ cdef class VarArray:
         return getitem(self, key)
 
     def __setitem__(self, key, value):
+        if type(key) is VarArray and key.shape == self.lengths and (<VarArray>key).is_mask() and np.ndim(value) == 0:
+            self.become(elementwise("where", (key, value, self)))
+            return
         self.become(apply(structured.ROWS["put"], (self, value), {"key": frozen_key(key)}))
 
     def __iter__(self):
@@ -360,7 +371,9 @@ cdef class VarArray:
         """The array with its axes permuted."""
         if not axes or axes == (None,):
             return self.T
-        return surface.FUNCTIONS[np.transpose](self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes)
+        if len(axes) == 1 and not isinstance(axes[0], int):
+            axes = axes[0]
+        return surface.FUNCTIONS[np.transpose](self, axes)
 
     def __getattr__(self, name):
         # All other methods that arrays and NumPy have under one name.
@@ -614,7 +627,9 @@ def apply(row, tuple arguments, dict params):
         n_moved = len(arguments)
     if n_moved and all([type(x) is not Var and type(x) is not VarArray for x in arguments[n_moved:]]):
         if goes_by_elements(arguments[:n_moved], sum([size_of(x) for x in arguments[:n_moved]])):
-            return moved(row, arguments[:n_moved], arguments[n_moved:], params)
+            found = moved(row, arguments[:n_moved], arguments[n_moved:], params)
+            if found is not None:
+                return found
     elif row.name == "sum" and type(arguments[0]) is Var and not params["axis"]:
         return arguments[0]
     elif row.name == "sum" and type(arguments[0]) is VarArray and goes_by_elements(arguments, size_of(arguments[0])):
@@ -690,7 +705,10 @@ cdef object size_of(x):
 
 
 cdef object moved(row, tuple arrays, tuple others, dict params):
-    """Apply a row that only moves elements to arrays of positions, and take the elements that are there."""
+    """Apply a row that only moves elements to arrays of positions, and take the elements that are there.
+
+    None if there are many: a number that is broadcast to a large array, say.
+    """
     flat, positions = [], []
     for x in arrays:
         elements = elements_of(x) if is_array(x) else [x if type(x) is Var else float(x)]
@@ -698,6 +716,8 @@ cdef object moved(row, tuple arrays, tuple others, dict params):
         positions.append(np.arange(len(flat), len(flat) + len(elements)).reshape(shape))
         flat += elements
     found = np.asarray(row.value(*positions, *others, **params))
+    if not goes_by_elements(arrays, found.size):
+        return None
     return assemble([flat[k] for k in found.ravel().tolist()], found.shape)
 
 

@@ -1,6 +1,6 @@
 """Into what nest do the numbers of a program's outputs go?
 
-A form is a tree of tuples, lists, dicts and whatever else optree knows, whose leaves are numbers and arrays. It is made
+A form is a tree of tuples, lists, dicts and whatever else trees.py knows, whose leaves are numbers and arrays. It is made
 once, from what the recorded function returned, and then filled at every call.
 """
 
@@ -11,8 +11,8 @@ from libc.string cimport memcpy
 from numbers import Real
 
 import numpy as np
-import optree
 
+from wengert import trees
 from wengert._core.arrays import VarArray
 from wengert._core.var cimport Var
 from wengert.errors import ShapeError, TracingError
@@ -87,7 +87,7 @@ cdef class Form:
             return [nest]
         parts = nest
         if self.kind == NEST:
-            parts = optree.tree_leaves(nest, none_is_leaf=True)
+            parts = trees.leaves_of(nest)
         if not isinstance(parts, (list, tuple)) or len(parts) != len(self.children):
             raise ShapeError("out= must have the form of what the function returns")
         return [leaf for child, part in zip(self.children, parts) for leaf in child.leaves_of(part)]
@@ -201,7 +201,7 @@ cdef Form take_apart(object nest, list elements):
     if isinstance(nest, (Real, np.bool_)):
         elements.append(float(nest))
         return Form(NUMBER)
-    parts, spec = optree.tree_flatten(nest, none_is_leaf=True)
-    if optree.treespec_is_leaf(spec):
+    parts, spec = trees.flatten(nest)
+    if spec.is_leaf():
         raise TracingError(f"a compiled function must return real numbers, but returned {type(nest).__name__} {nest!r}")
     return Form(NEST, children=[take_apart(part, elements) for part in parts], rebuild=spec.unflatten)

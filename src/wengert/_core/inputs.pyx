@@ -132,7 +132,8 @@ def open_inputs(list leaves):
     if holds_only_numbers(leaves):
         inputs = append_inputs(leaves, input_op())
     else:
-        scalars = iter(append_inputs([leaf for leaf in leaves if not is_array(leaf) and not is_zero_d(leaf)], input_op()))
+        numbers = [leaf for leaf in leaves if not is_array(leaf) and not is_zero_d(leaf)]
+        scalars = iter(append_inputs(numbers, input_op()))
         inputs = [ArrayInput(leaf if type(leaf) is VarArray else real_array(leaf))
                   if is_array(leaf) or is_zero_d(leaf) else next(scalars) for leaf in leaves]
     g.open_transforms += 1

@@ -61,7 +61,7 @@ def add_array(values):
 
 
 def needs_arrays(int first, list handles):
-    """Does one of these vars and arrays (numbers do not count), or what it needs of this recording, come from arrays?"""
+    """Does one of these vars and arrays, or what it needs of this recording, come from arrays? Numbers do not count."""
     cdef Graph g = own_graph()
     cdef int node
     if not has_arrays(g, first, g.n_nodes):

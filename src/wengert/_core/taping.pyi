@@ -3,6 +3,9 @@ from typing import Any
 from wengert._core.var import Var
 from wengert.array_tape import Tape
 
+class Taping:
+    def __init__(self) -> None: ...
+
 def tape_of(
     first: int,
     inputs: list[tuple[Any, int, tuple[int, ...] | None]],

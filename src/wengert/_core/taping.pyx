@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from wengert import ops
-from wengert._core.array_node cimport ArrayNode, Record, argument_nodes, handle_at
+from wengert._core.array_node cimport Record, argument_nodes, handle_at
 from wengert._core.array_node import INPUT_ARRAY, LEAF_ARRAY
 from wengert._core.arrays import of_node
 from wengert._core.codes cimport ELEMENT, INPUT, LEAF, PAIR, STRUCTURED, WHERE
@@ -17,7 +17,6 @@ from wengert._core.current cimport own_graph
 from wengert._core.derive cimport is_handle, node_of_handle
 from wengert._core.graph cimport Graph
 from wengert._core.origin cimport position
-from wengert._core.var cimport Var
 from wengert.array_tape import Tape, TapeNode
 from wengert.errors import TracingError
 
