@@ -27,6 +27,9 @@ from wengert.recorder import current
 from wengert.signatures import numbers_in
 from wengert.structured import ROWS
 
+# Operations until a loop looks for Ctrl-C, some milliseconds; and those for which starting a step of a program counts.
+BREATH, STEP = 2_000_000, 20
+
 
 @dataclass(frozen=True, eq=False)
 class Body:
@@ -56,6 +59,11 @@ class Body:
     def program(self) -> ArrayProgram:
         """The program that computes it."""
         return ArrayProgram(self.tape)
+
+    @functools.cached_property
+    def breath(self) -> int:
+        """Steps of a loop until it looks for Ctrl-C: some milliseconds."""
+        return max(1, BREATH // (STEP * self.program.n_steps + self.program.cost()["flops"] + 1))
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
         """Compute it on vars."""

@@ -171,7 +171,7 @@ class Steps:
             scratch = [np.empty(count) for count in sums[:, 2]]
             outputs[sums[:, 0], 0] = [term.ctypes.data for term in scratch]
             sums[:, 1] += there
-            run_steps(self.body.program, self.length, inputs, outputs, sums)
+            run_steps(self.body.program, self.length, inputs, outputs, sums, self.body.breath)
         return y.astype(np.float32) if np.asarray(x).dtype == np.float32 else y
 
     # ---- what is in the result ----

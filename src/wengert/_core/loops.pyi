@@ -6,7 +6,12 @@ from numpy.typing import NDArray
 from wengert._core.array_run import Runner
 
 def run_steps(
-    program: Runner, n_steps: int, inputs: NDArray[np.intp], outputs: NDArray[np.intp], sums: NDArray[np.intp]
+    program: Runner,
+    n_steps: int,
+    inputs: NDArray[np.intp],
+    outputs: NDArray[np.intp],
+    sums: NDArray[np.intp],
+    breath: int,
 ) -> None: ...
 def run_while(
     program: Runner,
@@ -14,5 +19,5 @@ def run_while(
     offsets: NDArray[np.intp],
     first_address: int,
     second_address: int,
-    most: int,
+    breath: int,
 ) -> int: ...

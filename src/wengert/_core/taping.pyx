@@ -12,7 +12,6 @@ from wengert import ops
 from wengert._core.array_node cimport ArrayNode, Record, argument_nodes, handle_at
 from wengert._core.array_node import INPUT_ARRAY, LEAF_ARRAY
 from wengert._core.arrays import of_node
-from wengert._core.arrays import of_node
 from wengert._core.codes cimport ELEMENT, INPUT, LEAF, PAIR, STOP_GRADIENT, STRUCTURED, WHERE
 from wengert._core.current cimport own_graph
 from wengert._core.derive cimport is_handle, node_of_handle
