@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert import trees
 from wengert._core import recording
 from wengert._core.arrays import VarArray, assemble, elementwise, example_of, expanded, of_node, values_of
 from wengert._core.forms import form_of
