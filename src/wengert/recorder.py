@@ -218,6 +218,15 @@ class Recording:
 
     def with_arrays(self, first: int, form: Form, elements: list[Any], guards: list[Any], single: bool) -> Recorded:
         """The program of what was recorded, arrays among it."""
+        outputs: list[Any] = []  # first: an array that is handed through becomes an input now
+        rest = iter(elements)
+        for leaf in form.leaves():
+            parts = list(itertools.islice(rest, min(leaf.size, 1)))
+            if parts and isinstance(parts[0], VarArray):
+                outputs.append((expanded(parts, parts)[0][0], leaf.shape))
+            else:
+                parts += itertools.islice(rest, max(leaf.size - 1, 0))
+                outputs.append((parts, None if leaf.is_number else leaf.shape))
         leaves = sorted({block.leaf for block in self.blocks})
         shapes = [np.shape(self.arguments.leaves[leaf]) for leaf in leaves]
         inputs: list[Any] = []
@@ -228,15 +237,6 @@ class Recording:
                 inputs += zip(self.inputs[block.first :], [which] * len(keys), keys, strict=False)
             else:
                 inputs.append((self.inputs[block.first], which, None))
-        outputs: list[Any] = []
-        rest = iter(elements)
-        for leaf in form.leaves():
-            parts = list(itertools.islice(rest, min(leaf.size, 1)))
-            if parts and isinstance(parts[0], VarArray):
-                outputs.append((expanded(parts, parts)[0][0], leaf.shape))
-            else:
-                parts += itertools.islice(rest, max(leaf.size - 1, 0))
-                outputs.append((parts, None if leaf.is_number else leaf.shape))
         program = ArrayProgram(tape_of(first, inputs, shapes, outputs, guards), single)
         blocks = [Block(WHOLE, 0, 1, leaf) for leaf in leaves]
         return RecordedArrays(program, form, blocks, self.arguments.shapes())

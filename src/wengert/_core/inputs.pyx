@@ -101,6 +101,8 @@ cdef class ArrayInput:
             result = None
         if self.whole is not None:
             whole = next(found)
+            if type(whole) is np.ndarray:
+                whole = np.array(whole)  # the adjoint of another array may be the same object, or a view of this one
             if whole is not None:
                 result = whole if result is None else result + whole
         if result is None:
@@ -332,7 +334,7 @@ def settled(list outputs, list inputs):
     cdef Graph g = graph_of(parts)
     if is_symbolic(g, opened(inputs), parts, []):
         return list(outputs)
-    return [output.data if type(output) is VarArray else number_at(g, output) for output in outputs]
+    return [np.array(output.data) if type(output) is VarArray else number_at(g, output) for output in outputs]
 
 
 def value_and_derivatives(Var output, list inputs):
@@ -466,9 +468,11 @@ cdef list pushed(list handles, list outputs, list tangents):
 
 
 cdef object number_of_derivative(Graph g, object x):
-    """A derivative that was recorded, as a number or array of numbers."""
+    """A derivative that was recorded, as a number or an array of numbers that nobody else has."""
     if type(x) is VarArray:
         return np.array(x.data)
+    if type(x) is np.ndarray:
+        return x.copy()
     return number_at(g, x)
 
 

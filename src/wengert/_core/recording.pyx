@@ -98,10 +98,10 @@ def needs_arrays(int first, list handles):
     """Does one of these vars and arrays, or what it needs of this recording, come from arrays? Numbers do not count."""
     cdef Graph g = own_graph()
     cdef int node
-    if not has_arrays(g, first, g.n_nodes):
-        return False
     if any([isinstance(handle, VarArray) for handle in handles]):
         return True
+    if not has_arrays(g, first, g.n_nodes):
+        return False
     nodes = np.array([node_of_handle(handle) for handle in handles if type(handle) is Var], np.int32)
     cdef unsigned char[::1] reached = g.reached_from(nodes)
     for node in reversed(g.records):

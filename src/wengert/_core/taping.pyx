@@ -13,7 +13,7 @@ from wengert._core.array_node cimport ArrayNode, Record, argument_nodes, handle_
 from wengert._core.array_node import INPUT_ARRAY, LEAF_ARRAY
 from wengert._core.arrays import of_node
 from wengert._core.arrays import of_node
-from wengert._core.codes cimport ELEMENT, INPUT, LEAF, PAIR, STRUCTURED, WHERE
+from wengert._core.codes cimport ELEMENT, INPUT, LEAF, PAIR, STOP_GRADIENT, STRUCTURED, WHERE
 from wengert._core.current cimport own_graph
 from wengert._core.derive cimport is_handle, node_of_handle
 from wengert._core.graph cimport Graph
@@ -142,90 +142,6 @@ cdef class Taping:
             self.place[node_of_handle(handle)] = place
         return 0
 
-    cdef int read_from(self, int first, const unsigned char[::1] reached) except -1:
-        """Write down the nodes that are reached, from the first of the recording on."""
-        cdef Graph g = self.g
-        cdef int node
-        for node in range(first, g.n_nodes):
-            if not reached[node] or g.op[node] == PAIR or node in self.place:
-                continue
-            if g.op[node] == STRUCTURED:
-                self.place[node] = self.read_structured(node)
-            elif g.op[node] == ELEMENT:
-                self.place[node] = self.read_element(node)
-            else:
-                self.place[node] = self.read_scalar(node)
-        return 0
-
-    cdef list places_of(self, list outputs):
-        """The entries of outputs."""
-        cdef list places = []
-        for parts, shape in outputs:
-            if type(parts) is list:
-                args = tuple([self.place[node_of_handle(x)] if is_handle(x) else self.constant(x) for x in parts])
-                places.append(args[0] if shape is None else
-                              self.add("row", "assemble", args, (("shape", shape),), shape, FLOAT, None, 0))
-            else:
-                places.append(self.place[node_of_handle(parts)])
-        return places
-
-    cdef list capture(self, int first, const unsigned char[::1] reached, set enclosing):
-        """Make what comes from outside of the recording inputs of the tape; gives pairs of node and entry.
-
-        That is what is older, and inputs of functions around that were opened only now: of an open transform, or among
-        the `enclosing` nodes.
-        """
-        cdef Graph g = self.g
-        cdef int node, arg, k
-        cdef list found = []
-        cdef set seen = set()
-        for node in range(first, g.n_nodes):
-            if not reached[node] or node in self.place:
-                continue
-            if node in enclosing or (g.slope1[node] == 1.0 and self.is_input(node)):
-                found.append(node)
-                continue
-            for k in range(2):
-                arg = g.arg0[node] if k == 0 else g.arg1[node]
-                if 0 < arg < first and arg not in seen:
-                    seen.add(arg)
-                    found.append(arg)
-        pairs = []
-        for node in found:
-            record = g.records.get(node)
-            shape, dtype = (), FLOAT
-            if record is not None:
-                shape, dtype = () if (<Record>record).value is None else (<Record>record).value.shape, (
-                    <Record>record).dtype
-            entry = place = self.add("input", "", (), (), shape, FLOAT, None, 0)
-            if dtype != FLOAT:
-                place = self.add("row", "cast", (entry,), (("dtype", dtype),), shape, dtype, None, 0)
-            self.place[node] = place
-            pairs.append((node, entry))
-        return pairs
-
-    cdef bint is_input(self, int node) except -1:
-        cdef Graph g = self.g
-        if g.op[node] == STRUCTURED:
-            return (<Record>g.records[node]).row is INPUT_ARRAY
-        return g.op[node] == INPUT
-
-
-cdef object reached_of(Graph g, list outputs, list guards):
-    roots = [x for parts, _ in outputs for x in (parts if type(parts) is list else [parts]) if is_handle(x)]
-    roots += [guard[0] for guard in guards]
-    return np.asarray(g.reached_from(np.array([node_of_handle(x) for x in roots], np.int32)))
-
-
-    cdef int take_inputs(self, list inputs, list taken) except -1:
-        """The entries of inputs, each (handle, number in `taken`, index there or None)."""
-        for handle, which, index in inputs:
-            place = taken[which]
-            if index is not None:
-                place = self.add("row", "getitem", (place,), (("key", index),), (), FLOAT, None, 0)
-            self.place[node_of_handle(handle)] = place
-        return 0
-
 
 def tape_of(int first, list inputs, list arrays, list outputs, list guards):
     """The tape of a recording.
@@ -293,7 +209,7 @@ def body_tape(int first, list inputs, list arrays, list outputs, list enclosing)
         What the first inputs stand for.
     """
     cdef Taping tape = Taping(first, True)
-    tape.enclosing = {node_of_handle(x) for x in enclosing}
+    tape.enclosing = set([node_of_handle(x) for x in enclosing])
     taken = [tape.add("input", "", (), (), shape, FLOAT, None, 0) for shape in arrays]
     tape.take_inputs(inputs, taken)
     whole = written(tape, [], outputs, [])
