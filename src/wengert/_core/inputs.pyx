@@ -35,6 +35,9 @@ def holds_only_numbers(items):
     return True
 
 
+cdef int n_late = 0  # in all threads: arrays opened late, within a later transform, and not closed yet
+
+
 @cython.final
 cdef class ArrayInput:
     """An array that a function under transformation gets.
@@ -68,6 +71,7 @@ cdef class ArrayInput:
     def open_elements(self):
         """Its elements as inputs."""
         if self.elements is None:
+            self.opens()
             self.elements = append_inputs(list(elements_of(self.outer)), self.op)
         return self.elements
 
@@ -75,6 +79,7 @@ cdef class ArrayInput:
         """The array as one input."""
         cdef Graph g
         if self.whole is None:
+            self.opens()
             if type(self.outer) is VarArray:
                 outer = expanded([self.outer], [None])[0]
                 node = outer[0] if len(outer) == 1 and type(outer[0]) is ArrayNode else (
@@ -193,10 +198,14 @@ def zero_derivatives(inputs):
 
 def close_inputs(list inputs):
     """The function under transformation has returned or failed: empty the list, and forget what nobody holds."""
+    global n_late
     cdef Graph g = own_graph()
     cdef list handles = opened(inputs)
     cdef int first = first_of(g, handles)
     g.open_transforms -= 1
+    for x in inputs:
+        if type(x) is ArrayInput:
+            n_late -= (<ArrayInput>x).n_late
     for v in handles:
         g.slope1[node_of_handle(v)] = 0.0
     handles = v = None
@@ -235,44 +244,60 @@ cdef bint refers_before(const int* arg0, const int* arg1, int n, int first) noex
     return found
 
 
-cdef bint reaches_before(Graph g, int first, int last, unsigned char* reached) noexcept nogil:
-    """Does a marked node, or one that it needs, have an argument before the node `first`?"""
+cdef enum:
+    REACHED = 1
+    OWN = 2
+
+
+cdef bint reaches_others(Graph g, int first, int last, unsigned char* marks) noexcept nogil:
+    """Does a marked node, or one that it needs, come from before the node `first` or from an input of another function?
+
+    Such an input is an array's, opened late: then it is newer than `first`.
+    """
     cdef int node, k, arg
     for node in range(last, first - 1, -1):
-        if reached[node - first]:
-            for k in range(2):
-                arg = g.arg0[node] if k == 0 else g.arg1[node]
-                if arg >= first:
-                    reached[arg - first] = 1
-                elif arg > 0:
-                    return True
+        if not marks[node - first] & REACHED:
+            continue
+        if not marks[node - first] & OWN and g.slope1[node] == 1.0 and (
+                g.op[node] == INPUT or g.op[node] == LANE or g.op[node] == STRUCTURED):
+            return True
+        for k in range(2):
+            arg = g.arg0[node] if k == 0 else g.arg1[node]
+            if arg >= first:
+                marks[arg - first] |= REACHED
+            elif arg > 0:
+                return True
     return False
 
 
 cdef inline bint may_depend_on_others(Graph g, int first, int last) noexcept nogil:
     """Cheap, and False for most functions."""
-    return first > 1 and refers_before(&g.arg0[first], &g.arg1[first], last - first + 1, first)
+    return n_late > 0 or (first > 1 and refers_before(&g.arg0[first], &g.arg1[first], last - first + 1, first))
 
 
 cdef bint depends_on_others(Graph g, list inputs, list outputs) except -1:
-    """Does an output depend on a var that is older than the inputs?"""
-    cdef int first = first_of(g, inputs), last = last_of(outputs)
-    cdef unsigned char* reached
+    """Does an output depend on a var that is none of the inputs, nor computed from them?"""
+    cdef int first = first_of(g, inputs), last = last_of(outputs), node
+    cdef unsigned char* marks
     for v in outputs:
         if is_handle(v) and node_of_handle(v) < first:
             return True
     if last == 0 or not may_depend_on_others(g, first, last):
         return False
-    reached = <unsigned char*>PyMem_Calloc(last - first + 1, 1)
-    if reached == NULL:
+    marks = <unsigned char*>PyMem_Calloc(last - first + 1, 1)
+    if marks == NULL:
         raise MemoryError(f"no memory for the derivatives of {last - first + 1} nodes")
+    for v in inputs:
+        node = node_of_handle(v)
+        if node <= last:
+            marks[node - first] = OWN
     for v in outputs:
         if is_handle(v):
-            reached[node_of_handle(v) - first] = 1
+            marks[node_of_handle(v) - first] |= REACHED
     try:
-        return reaches_before(g, first, last, reached)
+        return reaches_others(g, first, last, marks)
     finally:
-        PyMem_Free(reached)
+        PyMem_Free(marks)
 
 
 cdef bint is_symbolic(Graph g, list inputs, list outputs, list given) except -1:
