@@ -376,7 +376,8 @@ def test_complex_arrays_go_through_the_reference():
 # ---- everything else is refused by name ----
 
 REFUSED = {
-    "np.unique(x)": "unique", "np.linalg.svd(np.outer(x, x))": "svd", "np.fft.fft(x)": "fft", "np.save('file', x)": "save",
+    "np.unique(x)": "unique", "np.linalg.svd(np.outer(x, x))": "svd", "np.fft.fft(x)": "fft",
+    "np.save('file', x)": "save",
     "np.exp(x, out=np.zeros(3))": "exp", "np.add.at(x, 0, 1.0)": "add.at", "np.dot(x, x, np.zeros(()))": "dot",
     "np.add.reduceat(x, [0, 1])": "reduceat", "np.nonzero(x)": "nonzero", "pow(x, 2, 3)": "modulus",
 }  # fmt: skip

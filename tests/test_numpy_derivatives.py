@@ -49,7 +49,7 @@ def results_of(y):
     """What a function returned that has numbers with derivatives."""
     if isinstance(y, list | tuple):
         return [found for part in y for found in results_of(part)]
-    return [y] if np.result_type(y).kind == "f" else []
+    return [y] if getattr(y, "dtype", np.dtype(type(y))).kind == "f" else []
 
 
 class Trial:
@@ -67,7 +67,7 @@ class Trial:
         rng = np.random.default_rng(1)
         steps = [np.where(np.isfinite(x), rng.standard_normal(x.shape), 0.0) for x in self.values]
         self.direction = [(d + np.swapaxes(d, -1, -2)) / 2 for d in steps] if name in SYMMETRIC else steps
-        self.single = any(np.result_type(y) == np.float32 for y in self.results(self.values))
+        self.single = any(getattr(y, "dtype", None) == np.float32 for y in self.results(self.values))
 
     def results(self, arrays):
         supply = iter(arrays)

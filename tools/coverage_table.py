@@ -11,6 +11,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+# NumPy enters the functions of these modules into its list when somebody imports them.
+import numpy.char
+import numpy.fft
+import numpy.lib.recfunctions
+import numpy.polynomial
+import numpy.strings  # noqa: F401
 from numpy.testing import overrides
 
 from wengert import numpy_functions as surface

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 import wengert as wg
-from wengert.benchmarks.peers import NotDoneError
 
 FUNCTIONS = wg
 
@@ -96,17 +95,8 @@ def read(results: Any) -> tuple[np.ndarray, ...]:
 
 
 def array_gradient(f: Callable[..., Any], p: Any, *data: np.ndarray) -> Any:
-    needs_arrays()
     c = wg.compile(wg.value_and_grad(f))
     return lambda: c(p, *data), read_nest
-
-
-def needs_arrays() -> None:
-    """Without array vars, every element would be recorded by itself: hundreds of millions."""
-    try:
-        wg.Var(np.zeros(2))
-    except wg.ShapeError as refusal:
-        raise NotDoneError("this version does not record arrays") from refusal
 
 
 def read_nest(results: Any) -> tuple[np.ndarray, ...]:
@@ -115,13 +105,11 @@ def read_nest(results: Any) -> tuple[np.ndarray, ...]:
 
 
 def curvature(f: Callable[..., Any], p: np.ndarray, *data: np.ndarray) -> Any:
-    needs_arrays()
     c = wg.compile(lambda p, *data: wg.jvp(lambda p: wg.grad(f)(p, *data), (p,), (np.ones_like(p),)))
     return lambda: c(p, *data), read
 
 
 def elementwise(f: Callable[..., Any], x: np.ndarray) -> Any:
-    needs_arrays()
     c = wg.compile(f)
     return lambda: (c(x),), read
 

@@ -23,8 +23,10 @@ from wengert._core.functions import *  # noqa: F403  (the functions of the op ta
 from wengert._core.graph import Graph
 from wengert._core.program import Program
 from wengert._core.var import Var
+from wengert.bodies import checkpoint, scan, while_loop
 from wengert.check import check_grad
 from wengert.compiled import Compiled, TooManyPathsWarning, compile  # noqa: A004
+from wengert.custom_rules import custom_jvp, custom_vjp
 from wengert.derivatives import hessian, hvp, jacobian, jvp, vjp
 from wengert.errors import (
     FrozenNumberWarning,
@@ -55,8 +57,11 @@ __all__ = [
     "WengertError",
     "at",
     "check_grad",
+    "checkpoint",
     "compile",
     "current_graph",
+    "custom_jvp",
+    "custom_vjp",
     "get_num_threads",
     "grad",
     "hessian",
@@ -66,10 +71,12 @@ __all__ = [
     "nn",
     "ops",
     "optim",
+    "scan",
     "set_num_threads",
     "special",
     "value_and_grad",
     "vmap",
     "vjp",
+    "while_loop",
     *functions.__all__,
 ]

@@ -84,7 +84,8 @@ def tangent(row: Any, directions: list[Any], y: Any, arguments: tuple[Any, ...],
         return row(*moved, **params)
     if row.name == "where":
         a, b = [np.zeros(shape_of(x)) if d is None else d for d, x in zip(directions[1:], arguments[1:], strict=True)]
-        return spread(functions.where(arguments[0], a, b), y)
+        chosen: Any = functions.where(arguments[0], a, b)  # type: ignore[arg-type]  # the stub speaks of numbers
+        return spread(chosen, y)
     total: Any = None
     for k, direction in enumerate(directions):
         number = CONSTANT_SLOPES[row.name][k]

@@ -101,7 +101,13 @@ def contract(
     left = [letter for letter in of_x if letter not in of_y]
     right = [letter for letter in of_y if letter not in of_x]
     n = [math.prod(size[letter] for letter in group) for group in (left, summed, right)]
-    if not summed or not left or not right or max(n) > LARGEST_INT or any(letter not in output for letter in left + right):
+    if (
+        not summed
+        or not left
+        or not right
+        or max(n) > LARGEST_INT
+        or any(letter not in output for letter in left + right)
+    ):
         return None
     lengths = tuple(size[letter] for letter in stack)
     matrix = reading.reshape_to(

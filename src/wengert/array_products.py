@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from wengert.array_views import Shape, View, broadcast_strides
 
-
 LARGEST_INT = 2**31 - 1  # BLAS counts in ints
 
 
@@ -39,7 +38,9 @@ def lies_well(view: View, shape: Shape) -> bool:
     """Can BLAS read the last two axes of this array, or its only one, in place?"""
     strides = broadcast_strides(view.shape, view.strides, shape)
     (rows, columns), (row, column) = (1, *shape)[-2:], (0, *strides)[-2:]
-    if max(rows, columns, row, column) > LARGEST_INT or any(n > 1 and s <= 0 for n, s in ((rows, row), (columns, column))):
+    if max(rows, columns, row, column) > LARGEST_INT or any(
+        n > 1 and s <= 0 for n, s in ((rows, row), (columns, column))
+    ):
         return False
     if rows == 1 or columns == 1:
         return True

@@ -23,6 +23,9 @@ from wengert.array_views import Shape, View, narrow, rearranged, reshaped, whole
 from wengert.index_keys import Slice, thaw
 from wengert.structured import ROWS
 
+# What is its first argument, but for its derivative.
+ALIASES = ("stop_gradient", "custom")
+
 
 class Reading:
     """What a tape computes.
@@ -62,6 +65,8 @@ class Reading:
                 values.append(self.based(("input", numbers[k]), node.shape, node.dtype))
             elif node.kind == "constant":
                 values.append(self.constant(node.constant, node.shape, node.dtype))
+            elif node.name in ALIASES:
+                values.append(values[node.args[0]])
             elif node.kind == "op":
                 values.append(self.apply(node.name, [values[a] for a in node.args], node))
             else:

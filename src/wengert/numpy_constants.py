@@ -168,5 +168,11 @@ refuse(
     f"{COMPLEX}; take the function of the same name in numpy",
 )
 
-REFUSED_MODULES = {"numpy.lib.recfunctions": "of records; a var holds numbers"}
+REFUSED_MODULES = {
+    "numpy.char": "of strings",
+    "numpy.fft": "spectra are complex; a shift is np.roll",
+    "numpy.lib.recfunctions": "of records; a var holds numbers",
+    "numpy.polynomial.polynomial": "no rule yet; see np.polyval",
+    "numpy.strings": "of strings",
+}
 """Modules of which every function is refused, and which importing wengert does not import."""

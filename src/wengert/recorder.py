@@ -60,7 +60,8 @@ class Block:
 class Recorded:
     """A program, and the way from arguments to its inputs and from its outputs to the result."""
 
-    program: Program
+    program: Any
+    """A Program, or an ArrayProgram."""
     form: Form
     blocks: list[Block]
     shapes: list[Shape | None]
@@ -136,8 +137,6 @@ class Recorded:
 class RecordedArrays(Recorded):
     """The same for a program of arrays, which takes and returns arrays as they are."""
 
-    program: Any
-
     def n_lanes(self, arguments: Arguments) -> int:
         """It has no lanes."""
         return 0
@@ -165,8 +164,10 @@ class RecordedArrays(Recorded):
 class Recording:
     """A function that is being recorded."""
 
-    def __init__(self, arguments: Arguments) -> None:
+    def __init__(self, arguments: Arguments, is_whole: bool) -> None:
         self.arguments = arguments
+        self.is_whole = is_whole
+        """Do mapped functions within this one run on whole arrays?"""
         self.inputs: list[Any] = []
         """Vars, and nodes of whole arrays."""
         self.blocks: list[Block] = []
@@ -267,6 +268,8 @@ class OutsideArray:
         self.elements: list[Var] | None = None
         self.whole: Any = None
 
+    is_whole_outside = False
+
     def look(self) -> None:
         """The function sees the shape."""
         self.mine.fixed.add(self.leaf)
@@ -317,9 +320,21 @@ def record(function: Callable[..., Any], arguments: Arguments, single: bool) -> 
     ------
     TracingError
         If the function returns something other than real numbers, or uses vars from outside.
+    NeedsArrays
+        If the function is mapped and cannot run lane by lane.
     """
+    try:
+        return record_once(function, arguments, single, False)
+    except NeedsArrays:
+        if any(axis is not None for axis in arguments.axes):
+            raise
+    return record_once(function, arguments, single, True)
+
+
+def record_once(function: Callable[..., Any], arguments: Arguments, single: bool, is_whole: bool) -> Recorded:
+    """The same in one try: mapped functions within this one run over lanes in slots, or else on whole arrays."""
     first = recording.open_recording()
-    mine = current.recording = Recording(arguments)
+    mine = current.recording = Recording(arguments, is_whole)
     is_mapped = any(axis is not None for axis in arguments.axes)
     try:
         if is_mapped:
@@ -360,7 +375,7 @@ def warn_of_random_numbers(function: Callable[..., Any]) -> None:
         f"{name} drew random numbers while it was recorded: they are constants of the program, the same at every call. "
         "Pass random numbers as arguments",
         FrozenNumberWarning,
-        stacklevel=6,
+        stacklevel=7,
     )
 
 

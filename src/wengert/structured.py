@@ -10,7 +10,8 @@ tables, so a derivative is made of ops again and derivatives nest to any order. 
 an array in place, branch on values, or take ``g``, ``y`` or an argument of shape () for an array (it may be a number).
 Forward mode has no rules: a jvp is the transpose of the vjp.
 
-The rows stand in `rows_shape`, `rows_reduce`, `rows_products`, `rows_einsum`, `rows_linalg` and `rows_pinv`.
+The rows stand in `rows_shape`, `rows_reduce`, `rows_products`, `rows_einsum`, `rows_linalg`, `rows_pinv` and
+`rows_bodies`.
 
 Conventions.  Parameters are keywords and hashable (`index_keys`).  Of arguments with a rule of None (indices) nothing
 is differentiated, nor of any result that is not floating.  Where a rule multiplies elementwise by a slope that may be
@@ -103,7 +104,7 @@ class Structured:
 
     def has_rule(self, k: int) -> bool:
         """Can the result be differentiated in argument `k`?"""
-        return callable(self.vjp) or self.vjp[k] is not None
+        return callable(self.vjp) or (k < len(self.vjp) and self.vjp[k] is not None)
 
     def adjoint(self, k: int, g: Any, y: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Return the adjoint of argument `k`, which has a rule, from the adjoint `g` of the result `y`."""
@@ -145,8 +146,8 @@ def structured(
     value : callable
         ``(*arrays, **params)`` to the result, by NumPy.  Parameters are keyword-only.
     vjp : tuple of (callable or None), or callable
-        For each argument ``(g, y, *args, **params)`` to its adjoint, or None; for rows of any number of arguments one
-        function ``(k, g, y, *args, **params)``.
+        For each argument ``(g, y, *args, **params)`` to its adjoint, or None, which may be left out at the end; for
+        rows of any number of arguments one function ``(k, g, y, *args, **params)``.
     doc : str
         What it computes, with the conventions at kinks.
     linear : bool
@@ -235,4 +236,4 @@ def along(axis: int, ndim: int, part: Any) -> tuple[Any, ...]:
 
 
 # The rows are made when their modules are imported, and these import this one: so this comes last.
-from wengert import rows_einsum, rows_linalg, rows_pinv, rows_products, rows_reduce, rows_shape  # noqa: E402, F401
+from wengert import rows_bodies, rows_einsum, rows_linalg, rows_pinv, rows_products, rows_reduce, rows_shape  # noqa: E402, F401

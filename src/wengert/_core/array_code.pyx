@@ -59,7 +59,8 @@ cdef class ArrayTerms:
     def apply(self, int code, list arguments, int origin):
         """The term of an op, simplified as far as no bit of its value changes."""
         cdef int n = <int>len(arguments)
-        return self.terms.apply(code, arguments[0], arguments[1] if n > 1 else -1, arguments[2] if n > 2 else -1, origin)
+        return self.terms.apply(code, arguments[0], arguments[1] if n > 1 else -1, arguments[2] if n > 2 else -1,
+                                origin)
 
     def describe(self, int t):
         """Kind or code of the op, its arguments (of a leaf: its number), constant and origin."""

@@ -2,12 +2,21 @@ from typing import Any, final
 
 from wengert._core.graph import Graph
 
+class Row:
+    name: str
+    def __init__(self, name: str) -> None: ...
+
+LEAF_ARRAY: Row
+INPUT_ARRAY: Row
+ASSEMBLE: Row
+
 @final
 class Record:
     row: Any
     constants: tuple[Any, ...]
     params: dict[str, Any]
     value: Any
+    dtype: Any
     grad: Any
     @property
     def n_bytes(self) -> int: ...
@@ -16,3 +25,4 @@ class Record:
 class ArrayNode:
     graph: Graph
     value: Any
+    def __reduce__(self) -> str | tuple[Any, ...]: ...

@@ -22,9 +22,9 @@ class Row:
         self.name = name
 
 
+# An array that the user made; an argument of a function under transformation; scalars as one array.
 LEAF_ARRAY, INPUT_ARRAY, ASSEMBLE = Row("leaf"), Row("input"), Row("assemble")
 cdef object FLOAT = np.dtype(np.float64)
-"""An array that the user made; an argument of a function under transformation; scalars as one array."""
 
 
 @cython.final

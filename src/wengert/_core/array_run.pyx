@@ -11,7 +11,6 @@ cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 import numpy as np
@@ -64,6 +63,16 @@ cdef class ArrayWorkspace:
 
     def __dealloc__(self):
         PyMem_Free(self.base)
+
+
+cdef int breathe(ArrayWorkspace w) noexcept with gil:
+    """Look for Ctrl-C; -1 with `error` set if there was one. (A function that has the GIL in part takes it at its end.)"""
+    try:
+        PyErr_CheckSignals()
+    except BaseException as error:
+        w.error = error
+        return -1
+    return 0
 
 
 cdef Py_ssize_t line(Py_ssize_t n_bytes) noexcept:
@@ -383,22 +392,16 @@ cdef class Runner:
             elif step.kind == KERNEL:
                 status = self.run_kernel(step, w)
             else:
-                with gil:
-                    try:
-                        self.run_python(step, w)
-                        PyErr_CheckSignals()
-                    except BaseException as error:
-                        w.error = error
-                        status = -1
+                status = self.run_in_python(step, w)
             if status:
                 return status
         return 0
 
     cdef void run_numbers(self, const step_t* step, ArrayWorkspace w) noexcept nogil:
-        cdef int k, failed
+        cdef int _k, failed
         cdef const link_t* link = &self.links[step.first_link]
         cdef char* at
-        for k in range(step.n_loads):
+        for _k in range(step.n_loads):
             at = w.base[link.buffer] + link.offset
             w.pool[link.pool] = <double>(<float*>at)[0] if self.single else (<double*>at)[0]
             link += 1
@@ -406,7 +409,7 @@ cdef class Runner:
             failed = vm.run_uniform(step.code, step.n_code, w.pool, self.single)
             if failed >= 0 and <unsigned int>failed < <unsigned int>w.failed:
                 w.failed = failed
-        for k in range(step.n_stores):
+        for _k in range(step.n_stores):
             at = w.base[link.buffer] + link.offset
             if self.single:
                 (<float*>at)[0] = <float>w.pool[link.pool]
@@ -515,12 +518,8 @@ cdef class Runner:
                 work += <double>count * (step.n_code + 1)
                 if work > BREATH:
                     work = 0.0
-                    with gil:
-                        try:
-                            PyErr_CheckSignals()
-                        except BaseException as error:
-                            w.error = error
-                            return -1
+                    if breathe(w):
+                        return -1
                 start += step.chunk
             row += step.rows
         return 0
@@ -554,12 +553,25 @@ cdef class Runner:
             operands[k].data = w.base[a[k].buffer] + a[k].offset
         status = step.kernel(operands, step.n_read + 1, &self.params[step.first_param], w.scratch)
         if status and w.error is None:
-            with gil:
-                try:
-                    self.keep_error(w, <int>(step - self.steps), kernel_error(status))
-                except BaseException as error:
-                    w.error = error
-                    return -1
+            return self.keep_kernel_error(w, <int>(step - self.steps), status)
+        return 0
+
+    cdef int keep_kernel_error(self, ArrayWorkspace w, int k, int status) noexcept with gil:
+        try:
+            self.keep_error(w, k, kernel_error(status))
+        except BaseException as error:
+            w.error = error
+            return -1
+        return 0
+
+    cdef int run_in_python(self, const step_t* step, ArrayWorkspace w) noexcept with gil:
+        """Run a step in Python; -1 with `error` set if the run was stopped."""
+        try:
+            self.run_python(step, w)
+            PyErr_CheckSignals()
+        except BaseException as error:
+            w.error = error
+            return -1
         return 0
 
     cdef int keep_error(self, ArrayWorkspace w, int k, error) except -1:

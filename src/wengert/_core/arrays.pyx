@@ -2,10 +2,10 @@
 # One method per operator serves both sides, as in var.pyx.
 """What is an array of vars?
 
-What a function gets in the place of a NumPy array while it is differentiated, and what NumPy's functions make of it. It
-is one node of the graph, or *elements*: scalar vars and numbers. Small arrays go by elements, of which a program makes
-straight code; so does everything within a mapped function, where a lane is a block of slots. Which of the two an array is
-shows in nothing but the time it takes.
+What a function gets in the place of a NumPy array while it is differentiated, and what NumPy's functions make of it.
+It is one node of the graph, or *elements*: scalar vars and numbers. Small arrays go by elements, of which a program
+makes straight code; so does everything within a mapped function, where a lane is a block of slots. Which of the two an
+array is shows in nothing but the time it takes.
 """
 
 cimport cython
@@ -17,9 +17,8 @@ from functools import partial
 import numpy as np
 
 from wengert import ops, structured
-from wengert._core.array_node cimport ArrayNode, Record, append_structured, node_of_array, wrap_array
+from wengert._core.array_node cimport ArrayNode, Record, append_structured, node_of_array
 from wengert._core.array_node import ASSEMBLE, LEAF_ARRAY
-from wengert._core.builds import kernels
 from wengert._core.codes cimport ELEMENT, LOGICAL_NOT, LT
 from wengert._core.current cimport own_graph
 from wengert._core.elementwise cimport apply_elementwise
@@ -47,9 +46,9 @@ cdef dict MOVES = {"reshape": 1, "transpose": 1, "broadcast_to": 1, "getitem": 1
 cdef class VarArray:
     """An array whose derivatives are followed.
 
-    Functions that are differentiated in a NumPy array get one; ``wengert.Var(array)`` makes a leaf. It has the methods of
-    an array, and NumPy's functions take it. Changing it (``x[i] = v``, ``x += v``) gives this object another value: what
-    was computed before, slices included, keeps the old one.
+    Functions that are differentiated in a NumPy array get one; ``wengert.Var(array)`` makes a leaf. It has the methods
+    of an array, and NumPy's functions take it. Changing it (``x[i] = v``, ``x += v``) gives this object another value:
+    what was computed before, slices included, keeps the old one.
 
     Parameters
     ----------
@@ -93,7 +92,8 @@ cdef class VarArray:
         """Is it one node, rather than elements?"""
         if self.elements is not None:
             return False
-        return self.array is not None or self.outside.whole is not None or math.prod(self.lengths) > FEW
+        return (self.array is not None or self.outside.whole is not None or math.prod(self.lengths) > FEW
+                or self.outside.is_whole_outside)
 
     @property
     def is_whole(self):
@@ -372,7 +372,9 @@ cdef class VarArray:
         """The array with its axes permuted."""
         if not axes or axes == (None,):
             return self.T
-        return surface.FUNCTIONS[np.transpose](self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes)
+        if len(axes) == 1 and not isinstance(axes[0], int):
+            axes = axes[0]
+        return surface.FUNCTIONS[np.transpose](self, axes)
 
     def __getattr__(self, name):
         # All other methods that arrays and NumPy have under one name.
@@ -544,6 +546,11 @@ def assembled_node(VarArray array):
     return array.node()
 
 
+def example_of(array):
+    """The values that an array has now: while it is recorded, later calls have others."""
+    return (<VarArray>array).node().value if type(array) is VarArray else array
+
+
 def of_node(node):
     """The array of a node, or the var."""
     if type(node) is not ArrayNode:
@@ -625,8 +632,13 @@ def apply(row, tuple arguments, dict params):
     if n_moved < 0:
         n_moved = len(arguments)
     if n_moved and all([type(x) is not Var and type(x) is not VarArray for x in arguments[n_moved:]]):
-        if goes_by_elements(arguments[:n_moved], sum([size_of(x) for x in arguments[:n_moved]])):
-            return moved(row, arguments[:n_moved], arguments[n_moved:], params)
+        size = sum([size_of(x) for x in arguments[:n_moved]])
+        if row.name == "broadcast_to":
+            size = math.prod(params["shape"])
+        if goes_by_elements(arguments[:n_moved], size):
+            found = moved(row, arguments[:n_moved], arguments[n_moved:], params)
+            if found is not None:
+                return found
     elif row.name == "sum" and type(arguments[0]) is Var and not params["axis"]:
         return arguments[0]
     elif row.name == "sum" and type(arguments[0]) is VarArray and goes_by_elements(arguments, size_of(arguments[0])):
@@ -702,7 +714,10 @@ cdef object size_of(x):
 
 
 cdef object moved(row, tuple arrays, tuple others, dict params):
-    """Apply a row that only moves elements to arrays of positions, and take the elements that are there."""
+    """Apply a row that only moves elements to arrays of positions, and take the elements that are there.
+
+    None if there are many: a number that is broadcast to a large array, say.
+    """
     flat, positions = [], []
     for x in arrays:
         elements = elements_of(x) if is_array(x) else [x if type(x) is Var else float(x)]
@@ -710,6 +725,8 @@ cdef object moved(row, tuple arrays, tuple others, dict params):
         positions.append(np.arange(len(flat), len(flat) + len(elements)).reshape(shape))
         flat += elements
     found = np.asarray(row.value(*positions, *others, **params))
+    if not goes_by_elements(arrays, found.size):
+        return None
     return assemble([flat[k] for k in found.ravel().tolist()], found.shape)
 
 

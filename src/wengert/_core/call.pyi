@@ -13,6 +13,10 @@ class QuickCall(Quick):
     def __init__(self, program: Program, form: Form, sources: list[tuple[int, tuple[int, ...] | None]]) -> None: ...
 
 @final
+class QuickArrays(Quick):
+    def __init__(self, program: Any, form: Form, shapes: list[tuple[int, ...] | None], taken: list[int]) -> None: ...
+
+@final
 class QuickLanes(Quick):
     def __init__(
         self,

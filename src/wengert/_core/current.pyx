@@ -26,6 +26,15 @@ cdef Graph own_graph():
     return last_graph
 
 
+def swap_graph(Graph graph):
+    """Let this thread record into another graph, a new one if it is None; gives the one before."""
+    global last_graph
+    cdef Graph before = own_graph()
+    of_thread.graph = Graph() if graph is None else graph
+    last_graph = None
+    return before
+
+
 def current_graph():
     """The graph that this thread records into.
 

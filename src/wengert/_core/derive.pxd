@@ -1,8 +1,9 @@
 # How does the chain rule append derivatives to a graph?
 #
-# Inputs and outputs are vars and array nodes of one graph, which its thread owns; an output that is no var is a constant.  `given` has a number
-# or var for each output (adjoints, if `downward`) or for each input (tangents).  The derivatives found, those of the
-# inputs or of the outputs, are floats where they are constants, else vars; of an array node an array, None for zero.
+# Inputs and outputs are vars and array nodes of one graph, which its thread owns; an output that is neither is a
+# constant.  `given` has what belongs to each output (adjoints, if `downward`) or input (tangents).  The derivatives
+# found, those of the inputs or of the outputs, are floats where they are constants, else vars; of an array node an
+# array, None for zero.
 
 from wengert._core.array_node cimport ArrayNode, node_of_array
 from wengert._core.graph cimport Graph

@@ -17,8 +17,8 @@ from libc.stdint cimport int64_t
 
 import numpy as np
 
-from wengert import adjoints
-from wengert._core.array_node cimport ArrayNode, Record, append_structured, argument_nodes, handle_at, node_of_array
+from wengert import adjoints, structured
+from wengert._core.array_node cimport ArrayNode, Record, append_structured, argument_nodes, handle_at
 from wengert._core.array_node import ASSEMBLE, INPUT_ARRAY, LEAF_ARRAY
 from wengert._core.array_sweep cimport has_arrays
 from wengert._core.arrays import VarArray, assemble, expanded, of_node
@@ -371,7 +371,12 @@ cdef tuple arguments_at(Graph g, list nodes, Record record):
 
 cdef object scattered(list positions, list numbers, tuple shape):
     """An array that is zero but for some elements."""
-    dense = [0.0] * int(np.prod(shape))
+    cdef Py_ssize_t size = int(np.prod(shape))
+    if 2 * len(positions) < size:
+        there = np.unravel_index(np.array(positions), shape)
+        key = tuple([structured.Frozen(index) for index in there])
+        return structured.rows.scatter(assemble(numbers, (len(numbers),)), key=key, shape=shape)
+    dense = [0.0] * size
     for position, number in zip(positions, numbers):
         dense[position] = dense[position] + number
     return assemble(dense, shape)

@@ -57,6 +57,11 @@ cdef class ArrayInput:
     def shape(self):
         return self.outer.shape
 
+    @property
+    def is_whole_outside(self):
+        """Is it better taken whole? In a program it is if what was passed is one node."""
+        return type(self.outer) is VarArray and own_graph().open_recordings > 0 and self.outer.is_whole
+
     def look(self):
         """Any shape will do."""
 
@@ -134,7 +139,8 @@ def open_inputs(list leaves):
     if holds_only_numbers(leaves):
         inputs = append_inputs(leaves, input_op())
     else:
-        scalars = iter(append_inputs([leaf for leaf in leaves if not is_array(leaf) and not is_zero_d(leaf)], input_op()))
+        numbers = [leaf for leaf in leaves if not is_array(leaf) and not is_zero_d(leaf)]
+        scalars = iter(append_inputs(numbers, input_op()))
         inputs = [ArrayInput(leaf if type(leaf) is VarArray else real_array(leaf))
                   if is_array(leaf) or is_zero_d(leaf) else next(scalars) for leaf in leaves]
     g.open_transforms += 1

@@ -3,6 +3,9 @@ from typing import Any
 from wengert._core.var import Var
 from wengert.array_tape import Tape
 
+class Taping:
+    def __init__(self) -> None: ...
+
 def tape_of(
     first: int,
     inputs: list[tuple[Any, int, tuple[int, ...] | None]],
@@ -10,3 +13,16 @@ def tape_of(
     outputs: list[tuple[Any, tuple[int, ...] | None]],
     guards: list[tuple[Var, bool, int]],
 ) -> Tape: ...
+def body_of(
+    first: int,
+    inputs: list[Any],
+    outputs: list[tuple[Any, tuple[int, ...] | None]],
+    guards: list[tuple[Var, bool, int]],
+) -> tuple[Tape, list[Any]]: ...
+def body_tape(
+    first: int,
+    inputs: list[tuple[Any, int, tuple[int, ...] | None]],
+    arrays: list[tuple[int, ...]],
+    outputs: list[tuple[Any, tuple[int, ...] | None]],
+    enclosing: list[Any],
+) -> tuple[Tape, list[Any]]: ...
