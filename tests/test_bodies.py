@@ -115,7 +115,7 @@ def test_scan_is_that_of_jax(size: str) -> None:
         h, ys = wg.scan(step(np, w), h, xs)
         return np.sum(h) + np.sum(ys * ys)
 
-    with jax.experimental.enable_x64():
+    with jax.enable_x64(True):
         wanted = jax.grad(theirs, (0, 1, 2))(*args)
     for got, want in zip(wg.grad(ours, (0, 1, 2))(*args), wanted, strict=True):
         assert_allclose(got, want, rtol=1e-9, atol=1e-12)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from wengert._core.arrays import VarArray, assemble
 from wengert._core.loops import run_steps
 from wengert._core.var import Var
-from wengert.body_tapes import Body, record_body
+from wengert.body_tapes import Body, apart, record_body
 from wengert.derivatives import vjp
 from wengert.index_keys import Slice
 from wengert.structured import ROWS
@@ -264,17 +264,18 @@ class Steps:
             all_found = [found[k] if k in found else np.zeros(shape) for k, shape in enumerate(shapes)]
             return [*all_found[first:last], *all_found[last:], *all_found[:first]]
 
-        body, outside = record_body(
-            adjoint_of_step,
-            [
-                *examples[:first],
-                *ones[n_given:],
-                *ones[: self.n_carry],
-                *examples[first:last],
-                *examples[last:],
-                *ones[:n_given],
-            ],
-        )
+        with apart():  # a sweep may be under way in the graph of this thread
+            body, outside = record_body(
+                adjoint_of_step,
+                [
+                    *examples[:first],
+                    *ones[n_given:],
+                    *ones[: self.n_carry],
+                    *examples[first:last],
+                    *examples[last:],
+                    *ones[:n_given],
+                ],
+            )
         assert not outside
         wanted = (
             *self.wanted[:first],

@@ -45,7 +45,9 @@ def value_of(x):
     if type(x) is Var:
         return (<Var>x).graph.value[node_of(<Var>x)]
     if type(x) is VarArray:
-        return np.array((<ArrayNode>assembled_node(x)).value)
+        if x.is_whole:
+            return np.array((<ArrayNode>assembled_node(x)).value)
+        return np.array([value_of(element) for element in x.flat], np.float64).reshape(x.shape)
     return x
 
 
