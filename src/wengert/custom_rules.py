@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert import trees
 from wengert._core.bodies import refuse_outside
 from wengert._core.inputs import close_inputs, for_function, open_inputs
 from wengert.bodies import is_var, taken_apart
