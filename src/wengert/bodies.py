@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import optree
 
+from wengert import trees
 from wengert._core.arrays import VarArray, values_of
 from wengert._core.bodies import value_of
 from wengert._core.var import Var
@@ -29,7 +30,8 @@ Nest = Any
 
 def taken_apart(nest: Nest, what: str) -> tuple[list[Any], Any]:
     """The numbers and arrays of a nest, and its form."""
-    leaves, form = optree.tree_flatten(nest)
+    trees.flatten(nest)  # makes dataclasses nests
+    leaves, form = optree.tree_flatten(nest, namespace=trees.NAMESPACE)
     return [checked(leaf, what) for leaf in leaves], form
 
 
@@ -108,7 +110,7 @@ def scan(
 
     def step(given: list[Any]) -> list[Any]:
         nonlocal y_form
-        output = f(optree.tree_unflatten(form, given[: len(carry)]), optree.tree_unflatten(xs_form, given[len(carry) :]))
+        output = f(form.unflatten(given[: len(carry)]), xs_form.unflatten(given[len(carry) :]))
         if not isinstance(output, tuple) or len(output) != 2:
             raise TracingError(f"the body of a scan returns (carry, y), but this one returned {type(output).__name__}")
         new_carry, new_form = taken_apart(output[0], "the carry")
@@ -123,7 +125,7 @@ def scan(
     result = ROWS.call(packed([*outside, *carry, *rows]), body=steps)
     ys = [steps.given(result, k) for k in range(len(carry), len(body.output_shapes))]
     last = [steps.carry(result, k) for k in range(len(carry))] if n_steps else carry
-    return optree.tree_unflatten(form, last), optree.tree_unflatten(y_form, ys)
+    return form.unflatten(last), y_form.unflatten(ys)
 
 
 def length_of(rows: list[Any], length: int | None) -> int:
@@ -187,13 +189,13 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Nes
     carry, form = taken_apart(init, "the carry")
 
     def step(given: list[Any]) -> list[Any]:
-        output = body(optree.tree_unflatten(form, given))
+        output = body(form.unflatten(given))
         new_carry, new_form = taken_apart(output, "the carry")
         check_carry(form, carry, new_form, new_carry)
         return [*new_carry, holds(cond(output))]
 
     def condition(given: list[Any]) -> list[Any]:
-        return [holds(cond(optree.tree_unflatten(form, given)))]
+        return [holds(cond(form.unflatten(given)))]
 
     examples = [value_of(leaf) for leaf in carry]
     first, outside_of_first = record_body(condition, examples)
@@ -202,7 +204,7 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Nes
     result = ROWS.call(packed([*outside, *outside_of_first, *carry]), body=loop)
     starts = starts_of(math.prod(np.shape(leaf)) for leaf in carry)
     last = [part(result, start, np.shape(leaf)) for start, leaf in zip(starts, carry, strict=False)]
-    return optree.tree_unflatten(form, last)
+    return form.unflatten(last)
 
 
 def holds(condition: Any) -> Any:
@@ -246,7 +248,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
         def once(given: list[Any]) -> list[Any]:
             nonlocal out_form
-            now_args, now_kwargs = optree.tree_unflatten(form, given)
+            now_args, now_kwargs = form.unflatten(given)
             outputs, out_form = taken_apart(f(*now_args, **now_kwargs), "what the function returns")
             return outputs
 
@@ -255,6 +257,6 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         steps = Steps(body, len(outside), 0, 0, 1, False, wanted)
         result = ROWS.call(packed([*outside, *leaves]), body=steps)
         outputs = [part(result, steps.output_starts[k], shape) for k, shape in enumerate(body.output_shapes)]
-        return optree.tree_unflatten(out_form, outputs)
+        return out_form.unflatten(outputs)
 
     return computed_again

@@ -6,6 +6,7 @@ The body runs once, on vars, in the graph of what is around it. What it uses fro
 from __future__ import annotations
 
 import functools
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,9 @@ from wengert._core import recording
 from wengert._core.arrays import VarArray, assemble, expanded, values_of
 from wengert._core.bodies import close_body, open_body, value_of
 from wengert._core.current import swap_graph
+from wengert._core.inputs import close_inputs, for_function, open_inputs, pull
 from wengert._core.taping import body_tape
+from wengert._core.var import Var
 from wengert.array_plan import ArrayProgram
 from wengert.array_tape import Tape
 from wengert.errors import TracingError
@@ -29,6 +32,9 @@ from wengert.structured import ROWS
 
 # Operations until a loop looks for Ctrl-C, some milliseconds; and those for which starting a step of a program counts.
 BREATH, STEP = 2_000_000, 20
+# Elements from which on an array is recorded as a whole. The few lanes of such a group cost less than as many scalar
+# instructions, other than in a function that is called once, where a group has to be set up beside the call.
+WHOLE = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +88,19 @@ class Body:
             elif node.kind == "row":
                 values[k] = ROWS[node.name](*args, **params)
         return [values[k] for k in self.tape.outputs]
+
+    def pulled(self, inputs: Sequence[Any], chosen: list[int], given: list[Any]) -> list[Any]:
+        """Adjoints of the chosen inputs, given those of the outputs."""
+        mine = open_inputs([inputs[k] for k in chosen])
+        outputs: list[Any] = []
+        try:
+            open_large(mine)
+            values = dict(zip(chosen, for_function(mine), strict=True))
+            outputs = self([values.get(k, x) for k, x in enumerate(inputs)])
+            return pull(mine, outputs, given)
+        finally:
+            values, outputs = {}, []  # or their nodes would outlive the call
+            close_inputs(mine)
 
     def without(self, n: int) -> Body:
         """The same body without its last outputs."""
@@ -176,6 +195,7 @@ def record_body(function: Callable[[list[Any]], list[Any]], examples: list[Any])
         inputs += [BodyArray(x) if np.ndim(x) else recording.add_input(float(x), False) for x in examples]
         enclosing = [x for of_one in around.inputs for x in of_one()]
         around.inputs.append(lambda: opened(inputs))
+        open_large(inputs)
         given = [VarArray.deferred(x) if isinstance(x, BodyArray) else x for x in inputs]
         outputs = [as_output(x) for x in function(given)]
         check_guards(recording.recorded_guards())
@@ -191,6 +211,13 @@ def record_body(function: Callable[[list[Any]], list[Any]], examples: list[Any])
         given = outputs = enclosing = x = handle = pairs = handles = None  # type: ignore[assignment]  # or nodes would stay
         close_body(first, before)
     return Body(tape, [*map(value_of, captured), *examples]), captured
+
+
+def open_large(inputs: list[Any]) -> None:
+    """Open arrays that are worth it as a whole."""
+    for x in inputs:
+        if not isinstance(x, Var) and math.prod(x.shape) >= WHOLE:
+            x.open_whole()
 
 
 def opened(inputs: list[Any]) -> list[Any]:

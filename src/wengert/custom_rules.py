@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import optree
 
+from wengert import trees
 from wengert._core.bodies import refuse_outside
 from wengert._core.inputs import close_inputs, for_function, open_inputs
 from wengert.bodies import is_var, taken_apart
@@ -87,8 +87,8 @@ def on_inputs(f: Callable[..., Any], leaves: list[Any], form: Any) -> Any:
     """
     inputs = open_inputs([0.0, *leaves])
     try:
-        output = f(*optree.tree_unflatten(form, for_function(inputs)[1:]))
-        refuse_outside([leaf for leaf in optree.tree_leaves(output) if is_var(leaf)], inputs)
+        output = f(*form.unflatten(for_function(inputs)[1:]))
+        refuse_outside([leaf for leaf in trees.leaves_of(output) if is_var(leaf)], inputs)
         return output
     finally:
         close_inputs(inputs)
@@ -169,18 +169,18 @@ class custom_vjp(Custom):  # noqa: N801  (it is a decorator)
         if not isinstance(pair, tuple) or len(pair) != 2:
             raise TracingError("fwd returns (value, what is to be kept)")
         outputs, out_form = taken_apart(pair[0], "what the function returns")
-        kept, kept_form = optree.tree_flatten(pair[1])
+        kept, kept_form = trees.flatten(pair[1])
         numeric = [is_var(leaf) or isinstance(leaf, float | np.ndarray) for leaf in kept]
 
         def pull(_: list[Any], residuals: list[Any], cotangents: list[Any]) -> list[Any]:
             rest = iter(residuals)
             all_kept = [next(rest) if one else leaf for one, leaf in zip(numeric, fixed, strict=True)]
-            found = bwd(*static, optree.tree_unflatten(kept_form, all_kept), optree.tree_unflatten(out_form, cotangents))
+            found = bwd(*static, kept_form.unflatten(all_kept), out_form.unflatten(cotangents))
             return adjoint_leaves(found, form)
 
         fixed = [None if one else leaf for one, leaf in zip(numeric, kept, strict=True)]
         residuals = [leaf for one, leaf in zip(numeric, kept, strict=True) if one]
-        return optree.tree_unflatten(out_form, ruled(outputs, leaves, residuals, pull))
+        return out_form.unflatten(ruled(outputs, leaves, residuals, pull))
 
 
 def adjoint_leaves(found: Any, form: Any) -> list[Any]:
@@ -233,10 +233,10 @@ class custom_jvp(Custom):  # noqa: N801  (it is a decorator)
         outputs, out_form = taken_apart(output, "what the function returns")
 
         def pull(arguments: list[Any], _: list[Any], cotangents: list[Any]) -> list[Any]:
-            primals = optree.tree_unflatten(form, arguments)
+            primals = form.unflatten(arguments)
 
             def tangent(*directions: Any) -> list[Any]:
-                pair = rule(*static, primals, optree.tree_unflatten(form, directions))
+                pair = rule(*static, primals, form.unflatten(directions))
                 found, found_form = taken_apart(pair[1], "the tangent")
                 if found_form != out_form:
                     raise ShapeError(f"the tangent must be a nest as the value, {out_form}, but it is {found_form}")
@@ -247,4 +247,4 @@ class custom_jvp(Custom):  # noqa: N801  (it is a decorator)
             return list(vjp(tangent, *zeros)[1](cotangents))
 
         outputs_like = [np.zeros(np.shape(x)) for x in outputs]
-        return optree.tree_unflatten(out_form, ruled(outputs, leaves, [], pull))
+        return out_form.unflatten(ruled(outputs, leaves, [], pull))
