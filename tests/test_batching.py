@@ -89,7 +89,8 @@ def test_its_gradient_is_a_loop_over_lanes(case, varies):
 
 
 def test_every_row_has_a_rule_or_is_known_to_have_none():
-    assert set(ROWS) - set(RULES) == {"convolve"}
+    of_bodies = {"call", "custom"}  # functions of the user: lanes of them are unrolled
+    assert set(ROWS) - set(RULES) - of_bodies == {"convolve"}
     assert set(RULES) <= set(ROWS)
 
 

@@ -183,8 +183,8 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Nes
     --------
     >>> def root(a):  # Newton's method
     ...     return wg.while_loop(lambda x: abs(x * x - a) > 1e-12, lambda x: (x + a / x) / 2.0, 1.0)
-    >>> root(9.0), wg.grad(root)(9.0)
-    (3.0, 0.16666666666666666)
+    >>> root(9.0), round(wg.grad(root)(9.0), 12)
+    (3.0, 0.166666666667)
     """
     carry, form = taken_apart(init, "the carry")
 
