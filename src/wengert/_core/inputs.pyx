@@ -51,10 +51,21 @@ cdef class ArrayInput:
     cdef readonly ArrayNode whole  # None until it is opened
     cdef readonly int leaf
     cdef int op  # LANE if the function is one of a lane, else INPUT
+    cdef Var before  # a node from before the function ran: what it computed is newer, also where it opened this late
+    cdef int depth  # transforms that were open when it was made
+    cdef int times_late  # how often it was opened within a later transform
 
-    def __init__(self, outer):
-        self.outer, self.leaf = outer, -1
-        self.op = input_op()
+    def __init__(self, outer, before):
+        self.outer, self.leaf, self.before = outer, -1, before
+        self.op, self.depth = input_op(), own_graph().open_transforms
+
+    cdef int note_opening(self) except -1:
+        """It is opened now: is a later transform open?"""
+        global n_late
+        if own_graph().open_transforms > self.depth + 1:
+            self.times_late += 1
+            n_late += 1
+        return 0
 
     @property
     def shape(self):
@@ -71,7 +82,7 @@ cdef class ArrayInput:
     def open_elements(self):
         """Its elements as inputs."""
         if self.elements is None:
-            self.opens()
+            self.note_opening()
             self.elements = append_inputs(list(elements_of(self.outer)), self.op)
         return self.elements
 
@@ -79,7 +90,7 @@ cdef class ArrayInput:
         """The array as one input."""
         cdef Graph g
         if self.whole is None:
-            self.opens()
+            self.note_opening()
             if type(self.outer) is VarArray:
                 outer = expanded([self.outer], [None])[0]
                 node = outer[0] if len(outer) == 1 and type(outer[0]) is ArrayNode else (
@@ -145,8 +156,10 @@ def open_inputs(list leaves):
         inputs = append_inputs(leaves, input_op())
     else:
         numbers = [leaf for leaf in leaves if not is_array(leaf) and not is_zero_d(leaf)]
+        g.prepare(1)
+        before = wrap(g, append(g, INPUT, 0, 0, 0.0, 0.0, 0.0))
         scalars = iter(append_inputs(numbers, input_op()))
-        inputs = [ArrayInput(leaf if type(leaf) is VarArray else real_array(leaf))
+        inputs = [ArrayInput(leaf if type(leaf) is VarArray else real_array(leaf), before)
                   if is_array(leaf) or is_zero_d(leaf) else next(scalars) for leaf in leaves]
     g.open_transforms += 1
     return inputs
@@ -184,6 +197,15 @@ def opened(inputs):
     return found
 
 
+cdef int start_of(Graph g, list inputs, list handles) except -1:
+    """The first node of the function that got these inputs, of which these handles were opened."""
+    cdef int first = first_of(g, handles)
+    for x in inputs:
+        if type(x) is ArrayInput:
+            return min(first, node_of((<ArrayInput>x).before))
+    return first
+
+
 def gathered(inputs, found):
     """One derivative for each input, from those of what was opened."""
     rest = iter(found)
@@ -201,11 +223,11 @@ def close_inputs(list inputs):
     global n_late
     cdef Graph g = own_graph()
     cdef list handles = opened(inputs)
-    cdef int first = first_of(g, handles)
+    cdef int first = start_of(g, inputs, handles)
     g.open_transforms -= 1
     for x in inputs:
         if type(x) is ArrayInput:
-            n_late -= (<ArrayInput>x).n_late
+            n_late -= (<ArrayInput>x).times_late
     for v in handles:
         g.slope1[node_of_handle(v)] = 0.0
     handles = v = None
@@ -275,9 +297,12 @@ cdef inline bint may_depend_on_others(Graph g, int first, int last) noexcept nog
     return n_late > 0 or (first > 1 and refers_before(&g.arg0[first], &g.arg1[first], last - first + 1, first))
 
 
-cdef bint depends_on_others(Graph g, list inputs, list outputs) except -1:
-    """Does an output depend on a var that is none of the inputs, nor computed from them?"""
-    cdef int first = first_of(g, inputs), last = last_of(outputs), node
+cdef bint depends_on_others(Graph g, int first, list handles, list outputs) except -1:
+    """Does an output depend on something older than the function's first node, or on another's inputs?
+
+    The handles are those of its own inputs.
+    """
+    cdef int last = last_of(outputs), node
     cdef unsigned char* marks
     for v in outputs:
         if is_handle(v) and node_of_handle(v) < first:
@@ -287,7 +312,7 @@ cdef bint depends_on_others(Graph g, list inputs, list outputs) except -1:
     marks = <unsigned char*>PyMem_Calloc(last - first + 1, 1)
     if marks == NULL:
         raise MemoryError(f"no memory for the derivatives of {last - first + 1} nodes")
-    for v in inputs:
+    for v in handles:
         node = node_of_handle(v)
         if node <= last:
             marks[node - first] = OWN
@@ -300,14 +325,14 @@ cdef bint depends_on_others(Graph g, list inputs, list outputs) except -1:
         PyMem_Free(marks)
 
 
-cdef bint is_symbolic(Graph g, list inputs, list outputs, list given) except -1:
+cdef bint is_symbolic(Graph g, int first, list handles, list outputs, list given) except -1:
     for number in given:
         if type(number) is Var:
             check_same(g, (<Var>number).graph)
             return True
         if type(number) is VarArray:
             return True
-    return g.open_recordings or depends_on_others(g, inputs, outputs)
+    return g.open_recordings or depends_on_others(g, first, handles, outputs)
 
 
 cdef Graph graph_of(list handles):
@@ -332,7 +357,8 @@ def settled(list outputs, list inputs):
     """The outputs as the caller gets them: numbers, but vars where these depend on others than the inputs."""
     parts = expanded(outputs, outputs)[0]
     cdef Graph g = graph_of(parts)
-    if is_symbolic(g, opened(inputs), parts, []):
+    cdef list handles = opened(inputs)
+    if is_symbolic(g, start_of(g, inputs, handles), handles, parts, []):
         return list(outputs)
     return [np.array(output.data) if type(output) is VarArray else number_at(g, output) for output in outputs]
 
@@ -341,11 +367,11 @@ def value_and_derivatives(Var output, list inputs):
     """Value of an output, and its derivatives in each of the inputs, a list. No leaf's `grad` changes."""
     cdef Graph g = output.graph
     cdef list handles = opened(inputs)
-    cdef int first = first_of(g, handles), node
+    cdef int first = start_of(g, inputs, handles), node
     check_owner(g)
     node = node_of(output)
     if g.open_recordings or node < first or (
-            may_depend_on_others(g, first, node) and depends_on_others(g, handles, [output])):
+            may_depend_on_others(g, first, node) and depends_on_others(g, first, handles, [output])):
         return output, gathered(inputs, derive(g, handles, [output], [1.0], True))
     if has_arrays(g, first, node):
         sweep_arrays(g, [(output, 1.0)], False)
@@ -372,7 +398,7 @@ def pull(list inputs, list outputs, list adjoints):
     cdef Graph g = graph_of(outputs)
     cdef double number
     cdef int sums = 0, first
-    if is_symbolic(g, handles, outputs, adjoints):
+    if is_symbolic(g, start_of(g, inputs, handles), handles, outputs, adjoints):
         return gathered(inputs, derive(g, handles, outputs, adjoints, True))
     if has_arrays(g, 1, last_of(outputs)):
         seeds = [(output, adjoint if type(output) is ArrayNode else demand_number(adjoint))
@@ -422,7 +448,7 @@ def push(list inputs, list outputs, list tangents):
             given.append(direction)
     handles = opened(inputs)
     parts = expanded(outputs, outputs)[0]
-    found = iter(pushed(handles, parts, given))
+    found = iter(pushed(inputs, handles, parts, given))
     results = []
     for output in outputs:
         if type(output) is VarArray and len(expanded([output], [0.0])[0]) == 1 and type(
@@ -436,14 +462,14 @@ def push(list inputs, list outputs, list tangents):
     return results
 
 
-cdef list pushed(list handles, list outputs, list tangents):
+cdef list pushed(list inputs, list handles, list outputs, list tangents):
     """The same for vars and array nodes."""
     cdef Graph g = graph_of(outputs)
     cdef list numbers
     cdef int first, last, node
     cdef double* tangent
     first, last = first_of(g, handles), last_of(outputs)
-    if is_symbolic(g, handles, outputs, tangents):
+    if is_symbolic(g, start_of(g, inputs, handles), handles, outputs, tangents):
         return derive(g, handles, outputs, tangents, False)
     if last < first:
         return [None if type(output) is ArrayNode else 0.0 for output in outputs]
