@@ -86,7 +86,7 @@ class Mapped:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, spec = flat((args, kwargs))
         mine = current.recording
-        if mine is None and not has_vars(leaves):
+        if mine is None and not has_vars(leaves) and not recording.is_recording():
             return self.compiled(*args, **kwargs)
         axes = [
             axis if axis is None or isinstance(leaf, Lanes) else checked_axis(leaf, kind_of(leaf), axis)
