@@ -1,8 +1,8 @@
 """How does a function loop without unrolling?
 
 `scan` and `while_loop` record the body of a loop once, as a program of its own, which then runs step after step without
-Python. `checkpoint` is a loop of one step: what it needs is computed again when derivatives are. Loops are differentiated
-in any mode and to any order.
+Python. `checkpoint` is a loop of one step: what it needs is computed again when derivatives are. Loops are
+differentiated in any mode and to any order.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from wengert.steps import Steps, packed, part, starts_of
 from wengert.structured import ROWS
 
 Nest = Any
+INTEGER = np.dtype(np.int64)
 
 
 def taken_apart(nest: Nest, what: str) -> tuple[list[Any], Any]:
@@ -55,12 +56,17 @@ def check_carry(form: Any, leaves: list[Any], new_form: Any, new_leaves: list[An
     for k, (leaf, new) in enumerate(zip(leaves, new_leaves, strict=True)):
         if np.shape(leaf) != np.shape(new):
             raise ShapeError(
-                f"the carry changes its shape: part {k} begins as {np.shape(leaf)}, and a step makes {np.shape(new)} of it"
+                f"the carry changes its shape: part {k} begins as {np.shape(leaf)}, and a step makes "
+                f"{np.shape(new)} of it"
             )
 
 
 def scan(
-    f: Callable[[Any, Any], tuple[Any, Any]], init: Nest, xs: Nest = None, length: int | None = None, reverse: bool = False
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Nest,
+    xs: Nest = None,
+    length: int | None = None,
+    reverse: bool = False,
 ) -> tuple[Nest, Nest]:
     """Loop over the first axis of arrays, with a carry.
 
@@ -72,7 +78,7 @@ def scan(
     init : number, array or nest of them
         The carry before the first step.
     xs : array or nest of arrays, optional
-        Step k gets row k of each.
+        Step k gets row k of each; integers can be indices there, in `numpy.take`.
     length : int, optional
         Number of steps; needed if there are no `xs`.
     reverse : bool
@@ -105,12 +111,18 @@ def scan(
     """
     carry, form = taken_apart(init, "the carry")
     rows, xs_form = taken_apart(xs, "xs")
+    as_integers = [
+        np.asarray(leaf).dtype.kind in "iu" if isinstance(leaf, np.ndarray) else False
+        for leaf in optree.tree_leaves(xs, namespace=trees.NAMESPACE)
+    ]
     n_steps = length_of(rows, length)
     y_form: Any = None
 
     def step(given: list[Any]) -> list[Any]:
         nonlocal y_form
-        output = f(form.unflatten(given[: len(carry)]), xs_form.unflatten(given[len(carry) :]))
+        got = given[len(carry) :]
+        got = [ROWS.cast(x, dtype=INTEGER) if one else x for x, one in zip(got, as_integers, strict=True)]
+        output = f(form.unflatten(given[: len(carry)]), xs_form.unflatten(got))
         if not isinstance(output, tuple) or len(output) != 2:
             raise TracingError(f"the body of a scan returns (carry, y), but this one returned {type(output).__name__}")
         new_carry, new_form = taken_apart(output[0], "the carry")
@@ -135,7 +147,9 @@ def length_of(rows: list[Any], length: int | None) -> int:
     lengths = {np.shape(row)[0] for row in rows} | ({length} if length is not None else set())
     if len(lengths) != 1:
         given = f" with length={length}" if length is not None else ""
-        raise ShapeError(f"the steps of a scan cannot be counted: xs of shapes {[np.shape(row) for row in rows]}{given}")
+        raise ShapeError(
+            f"the steps of a scan cannot be counted: xs of shapes {[np.shape(row) for row in rows]}{given}"
+        )
     n_steps = lengths.pop()
     if isinstance(n_steps, bool) or not isinstance(n_steps, int | np.integer) or n_steps < 0:
         raise ShapeError(f"length must be an int of at least 0, got {n_steps!r}")
@@ -176,8 +190,8 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Nes
 
     Notes
     -----
-    The derivative is that of as many steps as there were, which is right wherever their number does not change close by.
-    It counts them in a run before.
+    The derivative is that of as many steps as there were, which is right wherever their number does not change close
+    by. It counts them in a run before.
 
     Examples
     --------
@@ -210,8 +224,10 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Nes
 def holds(condition: Any) -> Any:
     """A condition as a number."""
     if np.shape(condition) != () or not isinstance(condition, bool | np.bool_ | float | int | Var | np.ndarray):
-        raise TracingError(f"the condition of a loop is one truth value, not {type(condition).__name__} of shape "
-                           f"{np.shape(condition)}; take numpy.any or numpy.all")
+        raise TracingError(
+            f"the condition of a loop is one truth value, not {type(condition).__name__} of shape "
+            f"{np.shape(condition)}; take numpy.any or numpy.all"
+        )
     return condition if isinstance(condition, Var) else float(condition)
 
 

@@ -137,7 +137,9 @@ class BodyArray:
     def opened(self) -> list[tuple[Any, Any]]:
         """What was opened, and where it is in the array."""
         keys = np.ndindex(self.shape)
-        parts = [] if self.elements is None else list(zip(self.elements, [tuple(map(int, k)) for k in keys], strict=True))
+        parts = (
+            [] if self.elements is None else list(zip(self.elements, [tuple(map(int, k)) for k in keys], strict=True))
+        )
         return parts if self.whole is None else [*parts, (self.whole, None)]
 
 
@@ -190,25 +192,22 @@ def record_body(function: Callable[[list[Any]], list[Any]], examples: list[Any])
         around.inputs.append(lambda: outer.inputs)
     first, before = open_body()
     inputs: list[Any] = []
-    handles: list[tuple[Any, int, Any]] = []
     try:
         inputs += [BodyArray(x) if np.ndim(x) else recording.add_input(float(x), False) for x in examples]
-        enclosing = [x for of_one in around.inputs for x in of_one()]
         around.inputs.append(lambda: opened(inputs))
         open_large(inputs)
         given = [VarArray.deferred(x) if isinstance(x, BodyArray) else x for x in inputs]
         outputs = [as_output(x) for x in function(given)]
         check_guards(recording.recorded_guards())
-        for k, x in enumerate(inputs):
-            pairs = x.opened() if isinstance(x, BodyArray) else [(x, None)]
-            handles += [(handle, k, key) for handle, key in pairs]
+        handles = placed(inputs)
         enclosing = [x for of_one in around.inputs[:-1] for x in of_one()]
         tape, captured = body_tape(first, handles, [np.shape(x) for x in examples], outputs, enclosing)
     finally:
         del around.inputs[n_around:]
         current.recording = outer
         inputs.clear()
-        given = outputs = enclosing = x = handle = pairs = handles = None  # type: ignore[assignment]  # or nodes would stay
+        # Or nodes would outlive the recording:
+        given = outputs = enclosing = handles = None  # type: ignore[assignment]
         close_body(first, before)
     return Body(tape, [*map(value_of, captured), *examples]), captured
 
@@ -220,9 +219,18 @@ def open_large(inputs: list[Any]) -> None:
             x.open_whole()
 
 
+def placed(inputs: list[Any]) -> list[tuple[Any, int, Any]]:
+    """What was opened of the inputs: the var or array node, which input, and where in it."""
+    return [
+        (handle, k, key)
+        for k, x in enumerate(inputs)
+        for handle, key in (x.opened() if isinstance(x, BodyArray) else [(x, None)])
+    ]
+
+
 def opened(inputs: list[Any]) -> list[Any]:
     """The vars and array nodes among the inputs of a body."""
-    return [y for x in inputs for y in ([p[0] for p in x.opened()] if isinstance(x, BodyArray) else [x])]
+    return [handle for handle, _, _ in placed(inputs)]
 
 
 def as_output(x: Any) -> tuple[Any, tuple[int, ...] | None]:
@@ -239,6 +247,6 @@ def check_guards(guards: list[Any]) -> None:
     """Refuse branches: every step of a loop runs the same program."""
     if guards:
         raise TracingError(
-            "the body of a loop cannot branch on what changes from step to step (if, while, and, or): take wengert.where, "
-            "and & or | for conditions"
+            "the body of a loop cannot branch on what changes from step to step (if, while, and, or): take "
+            "wengert.where, and & or | for conditions"
         )

@@ -44,7 +44,10 @@ class Rule:
     """
 
     def __init__(
-        self, pull: Callable[[list[Any], list[Any], list[Any]], list[Any]], shapes: list[Shape], output_shapes: list[Shape]
+        self,
+        pull: Callable[[list[Any], list[Any], list[Any]], list[Any]],
+        shapes: list[Shape],
+        output_shapes: list[Shape],
     ) -> None:
         self.pull = pull
         self.shapes = shapes
@@ -61,13 +64,17 @@ class Rule:
         found = self.pull(separated(x, self.shapes), list(residuals), separated(g, self.output_shapes))
         if [np.shape(leaf) for leaf in found] != self.shapes:
             raise ShapeError(
-                f"the rule of a function of {self.shapes} gives derivatives of shapes {[np.shape(leaf) for leaf in found]}"
+                f"the rule of a function of {self.shapes} gives derivatives of shapes "
+                f"{[np.shape(leaf) for leaf in found]}"
             )
         return packed(found)
 
 
 def ruled(
-    outputs: list[Any], leaves: list[Any], residuals: list[Any], pull: Callable[[list[Any], list[Any], list[Any]], list[Any]]
+    outputs: list[Any],
+    leaves: list[Any],
+    residuals: list[Any],
+    pull: Callable[[list[Any], list[Any], list[Any]], list[Any]],
 ) -> list[Any]:
     """Outputs with another derivative in the leaves."""
     shapes, output_shapes = [np.shape(leaf) for leaf in leaves], [np.shape(output) for output in outputs]
@@ -123,7 +130,7 @@ class Custom:
         return TracingError(f"{getattr(self.f, '__name__', 'the function')} has no rule yet: give one with {name}")
 
     def check(self, *args: Any, **options: Any) -> float:
-        """Compare the rule with numerical derivatives; see `wengert.check_grad`, also for what is returned and raised."""
+        """Compare the rule with numerical derivatives, as `wengert.check_grad` does."""
         return check_grad(self, *args, **options)
 
 
@@ -139,9 +146,10 @@ class custom_vjp(Custom):  # noqa: N801  (it is a decorator)
 
     Notes
     -----
-    ``defvjp(fwd, bwd)`` gives the rule, as in JAX: ``fwd(*args)`` returns the value and anything that is to be kept, and
-    ``bwd(kept, g)`` the tuple of the adjoints of the arguments, from that of the value. The rule is code like any other,
-    so higher derivatives follow. Forward mode transposes it. ``check(*args)`` compares it with numerical derivatives.
+    ``defvjp(fwd, bwd)`` gives the rule, as in JAX: ``fwd(*args)`` returns the value and anything that is to be kept,
+    and ``bwd(kept, g)`` the tuple of the adjoints of the arguments, from that of the value. The rule is code like any
+    other, so higher derivatives follow. Forward mode transposes it. ``check(*args)`` compares it with numerical
+    derivatives.
 
     Examples
     --------
@@ -240,8 +248,10 @@ class custom_jvp(Custom):  # noqa: N801  (it is a decorator)
                 found, found_form = taken_apart(pair[1], "the tangent")
                 if found_form != out_form:
                     raise ShapeError(f"the tangent must be a nest as the value, {out_form}, but it is {found_form}")
-                return [x + np.zeros(shape) if np.shape(x) != shape else x
-                        for x, shape in zip(found, map(np.shape, outputs_like), strict=True)]
+                return [
+                    x + np.zeros(shape) if np.shape(x) != shape else x
+                    for x, shape in zip(found, map(np.shape, outputs_like), strict=True)
+                ]
 
             zeros = [np.zeros(np.shape(x)) if np.ndim(x) else 0.0 for x in arguments]
             return list(vjp(tangent, *zeros)[1](cotangents))

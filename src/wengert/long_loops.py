@@ -17,8 +17,8 @@ def warn_of_long_loops(first: int) -> None:
     if n_like >= LONG and position is not None:
         file, line, name = position
         warnings.warn(
-            f"{name}, line {line} of {file} was recorded {n_like} times: wengert.scan or wengert.while_loop records the "
-            "body of a loop once",
+            f"{name}, line {line} of {file} was recorded {n_like} times: wengert.scan or wengert.while_loop records "
+            "the body of a loop once",
             LongLoopWarning,
             stacklevel=2,
         )

@@ -29,8 +29,8 @@ from wengert._core.program import Program
 from wengert._core.taping import tape_of
 from wengert._core.var import Var
 from wengert.array_plan import ArrayProgram
-from wengert.long_loops import warn_of_long_loops
 from wengert.errors import FrozenNumberWarning, NeedsArrays
+from wengert.long_loops import warn_of_long_loops
 from wengert.signatures import NUMBER, Arguments, Shape, numbers_in, size, without
 
 THE_NUMBER, ALL_ELEMENTS, WHOLE = "the number", "all elements", "the whole array"

@@ -235,8 +235,11 @@ class Steps:
             return self.like.backward.of_length(self.length)
         shapes, output_shapes = self.body.shapes, self.body.output_shapes
         first, last, n_given = self.n_constants, self.n_constants + self.n_carry, len(output_shapes) - self.n_sums
-        chosen = [k for k, (one, k_carry) in enumerate(zip(self.wanted, range(-first, len(shapes)), strict=False))
-                  if one or 0 <= k_carry < self.n_carry]
+        chosen = [
+            k
+            for k, (one, k_carry) in enumerate(zip(self.wanted, range(-first, len(shapes)), strict=False))
+            if one or 0 <= k_carry < self.n_carry
+        ]
         ones = [np.ones(shape) if shape else 1.0 for shape in output_shapes]
         examples = self.body.examples
 
