@@ -363,7 +363,7 @@ class Compiled(Caller):
             if refused:
                 raise np.linalg.LinAlgError(f"in every lane: {refused[0]}")
             raise ShapeError("a mapped function of matrices needs at least one lane")
-        for k in refused.keys():
+        for k in refused:
             results.put([math.nan] * sum(leaf.size for leaf in results.forms), k)
         if refused:
             lanes = ", ".join(map(str, refused))

@@ -74,5 +74,5 @@ def register_if_dataclass(leaf: Any) -> bool:
     with registering:
         if optree.register_pytree_node.get(kind, namespace=NAMESPACE) is None:
             # The stub demands a Collection, which a dataclass is not.
-            optree.register_pytree_node(kind, parts_of, rebuild, namespace=NAMESPACE)  # type: ignore[arg-type]
+            optree.register_pytree_node(kind, parts_of, rebuild, namespace=NAMESPACE)
     return True
