@@ -26,8 +26,6 @@ from wengert.derivatives import vjp
 from wengert.steps import Steps, packed, starts_of, stretch
 from wengert.structured import ROWS
 
-MOST_STEPS = 2**62
-
 
 @dataclass(frozen=True, eq=False)
 class OpenLoop:
@@ -87,7 +85,7 @@ class OpenLoop:
             offsets = (np.array(self.starts[self.n_constants + self.n_of_condition : -1], np.intp) - begin) * 8
             row = carries.strides[0]
             address = carries.ctypes.data
-            n = run_while(self.body.program, constants, offsets, address, address + row, MOST_STEPS)
+            n = run_while(self.body.program, constants, offsets, address, address + row, self.body.breath)
         return n, carries[n % 2]
 
     def adjoint(self, g: Any, y: Any, x: Any) -> Any:

@@ -91,5 +91,11 @@ cdef class Runner:
     cdef int take_kernel(self, step_t* step, dict description, list params) except -1
     cdef int run_kernel(self, const step_t* step, ArrayWorkspace w) noexcept nogil
     cdef int keep_error(self, ArrayWorkspace w, int k, error) except -1
+    cdef int keep_kernel_error(self, ArrayWorkspace w, int k, int status) noexcept with gil
+    cdef int run_in_python(self, const step_t* step, ArrayWorkspace w) noexcept with gil
     cdef void run_product(self, const step_t* step, ArrayWorkspace w) noexcept nogil
     cdef int run_python(self, const step_t* step, ArrayWorkspace w) except -1
+
+
+# Look for Ctrl-C; -1 with `error` set if there was one.
+cdef int breathe(ArrayWorkspace w) noexcept with gil

@@ -65,6 +65,17 @@ cdef class ArrayWorkspace:
         PyMem_Free(self.base)
 
 
+cdef int breathe(ArrayWorkspace w) noexcept with gil:
+    """Look for Ctrl-C; -1 with `error` set if there was one."""
+    # On its own, since Cython takes the GIL at the end of any function that takes it somewhere.
+    try:
+        PyErr_CheckSignals()
+    except BaseException as error:
+        w.error = error
+        return -1
+    return 0
+
+
 cdef Py_ssize_t line(Py_ssize_t n_bytes) noexcept:
     return (n_bytes + 63) // 64 * 64
 
@@ -382,13 +393,7 @@ cdef class Runner:
             elif step.kind == KERNEL:
                 status = self.run_kernel(step, w)
             else:
-                with gil:
-                    try:
-                        self.run_python(step, w)
-                        PyErr_CheckSignals()
-                    except BaseException as error:
-                        w.error = error
-                        status = -1
+                status = self.run_in_python(step, w)
             if status:
                 return status
         return 0
@@ -514,12 +519,8 @@ cdef class Runner:
                 work += <double>count * (step.n_code + 1)
                 if work > BREATH:
                     work = 0.0
-                    with gil:
-                        try:
-                            PyErr_CheckSignals()
-                        except BaseException as error:
-                            w.error = error
-                            return -1
+                    if breathe(w):
+                        return -1
                 start += step.chunk
             row += step.rows
         return 0
@@ -553,12 +554,25 @@ cdef class Runner:
             operands[k].data = w.base[a[k].buffer] + a[k].offset
         status = step.kernel(operands, step.n_read + 1, &self.params[step.first_param], w.scratch)
         if status and w.error is None:
-            with gil:
-                try:
-                    self.keep_error(w, <int>(step - self.steps), kernel_error(status))
-                except BaseException as error:
-                    w.error = error
-                    return -1
+            return self.keep_kernel_error(w, <int>(step - self.steps), status)
+        return 0
+
+    cdef int keep_kernel_error(self, ArrayWorkspace w, int k, int status) noexcept with gil:
+        try:
+            self.keep_error(w, k, kernel_error(status))
+        except BaseException as error:
+            w.error = error
+            return -1
+        return 0
+
+    cdef int run_in_python(self, const step_t* step, ArrayWorkspace w) noexcept with gil:
+        """Run a step in Python; -1 with `error` set if the run was stopped."""
+        try:
+            self.run_python(step, w)
+            PyErr_CheckSignals()
+        except BaseException as error:
+            w.error = error
+            return -1
         return 0
 
     cdef int keep_error(self, ArrayWorkspace w, int k, error) except -1:

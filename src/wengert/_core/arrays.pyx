@@ -627,6 +627,9 @@ def apply(row, tuple arguments, dict params):
             any_var = True
             break
     if not any_var:
+        for x in arguments:
+            if not isinstance(x, (np.ndarray, np.generic, float, int, list, tuple)):
+                raise TracingError(f"{row.name} takes arrays and numbers, not {type(x).__name__}")
         return row.value(*arguments, **params)
     cdef int n_moved = MOVES.get(row.name, 0)
     if n_moved < 0:
@@ -732,6 +735,7 @@ cdef object moved(row, tuple arrays, tuple others, dict params):
 
 cdef object getitem(VarArray x, key):
     """Elements of an array, by a key that may hold recorded integers."""
+    key = with_known_masks(key)
     parts = key if type(key) is tuple else (key,)
     if any([type(part) is Var or type(part) is VarArray for part in parts]):
         if len(parts) != 1 or not is_integral(key):
@@ -750,8 +754,16 @@ cdef bint is_integral(x) except -1:
     return record is not None and record.dtype.kind in "iu"
 
 
+cdef object with_known_masks(key):
+    """The key with its masks as truth values; within a recording they differ from call to call and stay vars."""
+    if type(key) is VarArray and not own_graph().open_recordings and (<VarArray>key).is_mask():
+        return np.asarray(key.data, bool)
+    return tuple([with_known_masks(part) for part in key]) if type(key) is tuple else key
+
+
 def frozen_key(key):
     """An index as a parameter."""
+    key = with_known_masks(key)
     for part in key if type(key) is tuple else (key,):
         if type(part) is Var or type(part) is VarArray:
             raise TracingError("an index that depends on vars cannot be part of this key; see numpy.where, numpy.take")

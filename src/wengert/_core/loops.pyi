@@ -1,12 +1,15 @@
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from wengert._core.array_run import Runner
 
 def run_steps(
-    program: Runner, n_steps: int, inputs: NDArray[np.intp], outputs: NDArray[np.intp], sums: NDArray[np.intp]
+    program: Runner,
+    n_steps: int,
+    inputs: NDArray[np.intp],
+    outputs: NDArray[np.intp],
+    sums: NDArray[np.intp],
+    breath: int,
 ) -> None: ...
 def run_while(
     program: Runner,
@@ -14,5 +17,5 @@ def run_while(
     offsets: NDArray[np.intp],
     first_address: int,
     second_address: int,
-    most: int,
+    breath: int,
 ) -> int: ...

@@ -3,20 +3,7 @@
 Without Python between the steps, and without moving a number: only the addresses of inputs and outputs go on.
 """
 
-from cpython.exc cimport PyErr_CheckSignals
-
-from wengert._core.array_run cimport ArrayWorkspace, Runner
-
-cdef enum:
-    # Steps until Ctrl-C is noticed: that costs 100 ns.
-    BREATH = 64
-
-
-cdef int breathe(ArrayWorkspace w) except -1 nogil:
-    with gil:
-        PyErr_CheckSignals()
-    return 0
-
+from wengert._core.array_run cimport ArrayWorkspace, Runner, breathe
 
 cdef int finish(Runner program, ArrayWorkspace w) except -1:
     """Raise what a step raised."""
@@ -28,7 +15,7 @@ cdef int finish(Runner program, ArrayWorkspace w) except -1:
 
 
 def run_steps(Runner program, Py_ssize_t n_steps, const Py_ssize_t[:, ::1] inputs, const Py_ssize_t[:, ::1] outputs,
-              const Py_ssize_t[:, ::1] sums):
+              const Py_ssize_t[:, ::1] sums, Py_ssize_t breath):
     """Run a number of steps.
 
     Parameters
@@ -41,6 +28,8 @@ def run_steps(Runner program, Py_ssize_t n_steps, const Py_ssize_t[:, ::1] input
         Address at the first step, and how far it goes on.
     sums : ndarray of intp, shape (n, 3)
         Outputs to be added up: their number, the address of the sum, and how many numbers.
+    breath : int
+        Steps until Ctrl-C is noticed, which takes the GIL: some microseconds.
     """
     cdef ArrayWorkspace w = program.take_workspace()
     cdef int first = 1 + program.n_inputs + <int>len(program.constants)
@@ -65,14 +54,14 @@ def run_steps(Runner program, Py_ssize_t n_steps, const Py_ssize_t[:, ::1] input
                     w.base[1 + k] = <char*>inputs[k, 1] if t == 0 else w.base[1 + k] + inputs[k, 2]
                 for k in range(outputs.shape[0]):
                     w.base[first + k] += outputs[k, 1]
-                if t % BREATH == BREATH - 1:
-                    breathe(w)
+                if t % breath == breath - 1 and breathe(w):
+                    break
     finally:
         finish(program, w)
 
 
 def run_while(Runner program, const Py_ssize_t[::1] constants, const Py_ssize_t[::1] offsets, Py_ssize_t first_address,
-              Py_ssize_t second_address, Py_ssize_t most):
+              Py_ssize_t second_address, Py_ssize_t breath):
     """Run steps as long as the last output, which is a number, is not zero.
 
     Parameters
@@ -85,8 +74,8 @@ def run_while(Runner program, const Py_ssize_t[::1] constants, const Py_ssize_t[
         Of the parts of the carry, in bytes.
     first_address, second_address : int
         Two places for a carry. It begins in the first, and the two take turns.
-    most : int
-        Stop after so many steps.
+    breath : int
+        Steps until Ctrl-C is noticed.
 
     Returns
     -------
@@ -106,7 +95,7 @@ def run_while(Runner program, const Py_ssize_t[::1] constants, const Py_ssize_t[
             for k in range(n_constants):
                 w.base[1 + k] = <char*>constants[k]
             w.base[first + n_carry] = <char*>&goes_on
-            while goes_on != 0.0 and t < most:
+            while goes_on != 0.0:
                 for k in range(n_carry):
                     w.base[1 + n_constants + k] = here + offsets[k]
                     w.base[first + k] = there + offsets[k]
@@ -116,8 +105,8 @@ def run_while(Runner program, const Py_ssize_t[::1] constants, const Py_ssize_t[
                 here = there
                 there = other
                 t += 1
-                if t % BREATH == 0:
-                    breathe(w)
+                if t % breath == 0 and breathe(w):
+                    break
     finally:
         finish(program, w)
     return t

@@ -12,7 +12,6 @@ from wengert import ops
 from wengert._core.array_node cimport ArrayNode, Record, argument_nodes, handle_at
 from wengert._core.array_node import INPUT_ARRAY, LEAF_ARRAY
 from wengert._core.arrays import of_node
-from wengert._core.arrays import of_node
 from wengert._core.codes cimport ELEMENT, INPUT, LEAF, PAIR, STOP_GRADIENT, STRUCTURED, WHERE
 from wengert._core.current cimport own_graph
 from wengert._core.derive cimport is_handle, node_of_handle
@@ -131,7 +130,6 @@ cdef class Taping:
         shape = self.nodes[array].shape
         key = tuple([int(k) for k in np.unravel_index(<Py_ssize_t>g.slope1[node], shape)])
         return self.add("row", "getitem", (array,), (("key", key),), (), FLOAT, None, g.origin[node])
-
 
     cdef int take_inputs(self, list inputs, list taken) except -1:
         """The entries of inputs, each (handle, number in `taken`, index there or None)."""
