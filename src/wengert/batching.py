@@ -25,7 +25,7 @@ Flags = tuple[bool, ...]
 Params = dict[str, Any]
 Shape = tuple[int, ...]
 Rule = Callable[[Any, Args, Flags, Params, int], Any]
-"""``(row, args, varies, params, n_lanes)`` to the result, the lanes in front.  `varies` says which args have lanes."""
+"""``(row, args, varies, params, n_lanes)`` to the result, lanes in front; `varies` says which args have them."""
 
 ALL = Slice(None, None, None)
 

@@ -7,7 +7,6 @@ of one call may go different ways: those that fail a guard are run again, on the
 from __future__ import annotations
 
 import functools
-import math
 import operator
 import sys
 import threading
@@ -20,13 +19,14 @@ import numpy as np
 
 from wengert import threads as pool
 from wengert._core.call import Caller
-from wengert._core.forms import Form, form_of
+from wengert._core.forms import Form
 from wengert._core.program import Program
 from wengert._core.recording import is_recording
 from wengert.directions import columns, directions
 from wengert.eager import evaluate
-from wengert.errors import LanesDiffer, NeedsArrays, ShapeError, TracingError
+from wengert.errors import LanesDiffer, NeedsArrays, TracingError
 from wengert.mapped import Mapped, out_axes_of
+from wengert.one_by_one import check_same_form, one_by_one
 from wengert.paths import Entry, Path
 from wengert.recorder import Recorded, record
 from wengert.results import Results
@@ -342,33 +342,7 @@ class Compiled(Caller):
                 self.warn(self, "branches that differ from lane to lane, and needs whole arrays", "lane by lane")
             except np.linalg.LinAlgError:
                 pass  # of one lane only, perhaps
-        return self.one_by_one(arguments, out)
-
-    def one_by_one(self, arguments: Arguments, out: Any) -> Any:
-        """Answer a call of a mapped function by a call for each lane; those that NumPy refuses become NaN."""
-        refused: dict[int, str] = {}
-        results: Results | None = None
-        for k in range(arguments.n_lanes):
-            args, kwargs = arguments.lane(k).rebuild(arguments.lane(k).leaves)
-            try:
-                form, elements = form_of(self.of_one_lane(*args, **kwargs))
-            except np.linalg.LinAlgError as error:
-                refused[k] = str(error)
-                continue
-            if results is None:
-                results = self.results_of(form, arguments.n_lanes)
-            check_same_form(form, results.form)
-            results.put(elements, k)  # type: ignore[arg-type]  # numbers, since no vars came in
-        if results is None:
-            if refused:
-                raise np.linalg.LinAlgError(f"in every lane: {refused[0]}")
-            raise ShapeError("a mapped function of matrices needs at least one lane")
-        for k in refused:
-            results.put([math.nan] * sum(leaf.size for leaf in results.forms), k)
-        if refused:
-            lanes = ", ".join(map(str, refused))
-            warnings.warn(f"NaN in lanes {lanes}: {next(iter(refused.values()))}", RuntimeWarning, stacklevel=5)
-        return results.returned(out)
+        return one_by_one(self.of_one_lane, arguments, self.results_of).returned(out)
 
     def execute(self, recorded: Recorded, arguments: Arguments, results: Results) -> Any:
         """Run a program; gives the guards that failed, as `LanesRun.run` does."""
@@ -462,9 +436,3 @@ class Compiled(Caller):
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
-
-
-def check_same_form(form: Any, wanted: Any) -> None:
-    """Lanes are stacked, so they must have the same form on all paths."""
-    if form != wanted:
-        raise TracingError("the function returns nests of different forms in different lanes")

@@ -99,9 +99,11 @@ class Mapped:
             axis if axis is None or isinstance(leaf, Lanes) else checked_axis(leaf, kind_of(leaf), axis)
             for leaf, axis in zip(leaves, mapped_axes(args, kwargs, self.in_axes), strict=True)
         ]
-        in_slots = mine is not None and not mine.is_whole and not recording.is_in_body()
-        if mine is not None and in_slots and can_be_recorded(mine, leaves, axes):
-            return self.recorded(mine, leaves, axes, spec)
+        in_slots = False
+        if mine is not None and not mine.is_whole and not recording.is_in_body():
+            if can_be_recorded(mine, leaves, axes):
+                return self.recorded(mine, leaves, axes, spec)
+            in_slots = True
         many = n_lanes_of(leaves, axes) > FEW_LANES and not recording.is_in_lanes()
         if many or (recording.is_recording() and not in_slots):
             try:
