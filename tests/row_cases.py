@@ -560,6 +560,27 @@ cases("logabsdet", lambda a: np.log(np.abs(by_minors(a))), *((a, {}) for a in MA
 cases("signdet", lambda a: np.sign(by_minors(a)), *((a, {}) for a in MATRICES))
 
 
+class Squares:
+    """A body as a row sees it."""
+
+    def value(self, x: Any) -> Any:
+        return x * x
+
+    def adjoint(self, g: Any, y: Any, x: Any) -> Any:
+        return 2.0 * g * x
+
+
+class Nothing:
+    """A rule as a row sees it, of what depends on nothing."""
+
+    def adjoint(self, g: Any, x: Any, residuals: tuple[Any, ...]) -> Any:
+        return 0.0 * g
+
+
+cases("call", lambda x, body: x**2, (some(4), {"body": Squares()}), (some(0), {"body": Squares()}))
+cases("custom", lambda y, x, rule: y, (some(4), some(4), {"rule": Nothing()}))
+
+
 def cholesky_by_columns(a: Any) -> Any:
     y = np.zeros(a.shape)
     for j in range(a.shape[-1]):

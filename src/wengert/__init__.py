@@ -30,6 +30,7 @@ from wengert.custom_rules import custom_jvp, custom_vjp
 from wengert.derivatives import hessian, hvp, jacobian, jvp, vjp
 from wengert.errors import (
     FrozenNumberWarning,
+    LongLoopWarning,
     NonFiniteError,
     ProgramFormatError,
     ShapeError,
@@ -47,6 +48,7 @@ __all__ = [
     "Compiled",
     "FrozenNumberWarning",
     "Graph",
+    "LongLoopWarning",
     "NonFiniteError",
     "ProgramFormatError",
     "Program",

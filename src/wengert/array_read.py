@@ -266,6 +266,8 @@ class Reading:
             return Value(self.term("ne", self.float_term(x), self.terms.constant(0.0)), None, node.shape, node.dtype)
         if node.dtype == self.dtype and x.dtype.kind != "f":
             return Value(self.float_term(x), None, node.shape, node.dtype)
+        if node.dtype == np.int64 and x.dtype.kind == "f":
+            return self.row("to_int", (x,), (), node.shape, node.dtype, node.position)
         # A program computes in one type, except for what is rounded on purpose.
         one_type = node.dtype.kind == x.dtype.kind == "f" and (node.dtype == self.dtype or self.dtype == np.float32)
         return Value(x.term, x.view, node.shape, node.dtype) if one_type or node.dtype == x.dtype else None

@@ -6,6 +6,7 @@ The body runs once, on vars, in the graph of what is around it. What it uses fro
 from __future__ import annotations
 
 import functools
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,9 @@ from wengert._core import recording
 from wengert._core.arrays import VarArray, assemble, expanded, values_of
 from wengert._core.bodies import close_body, open_body, value_of
 from wengert._core.current import swap_graph
+from wengert._core.inputs import close_inputs, for_function, open_inputs, pull
 from wengert._core.taping import body_tape
+from wengert._core.var import Var
 from wengert.array_plan import ArrayProgram
 from wengert.array_tape import Tape
 from wengert.errors import TracingError
@@ -29,6 +32,9 @@ from wengert.structured import ROWS
 
 # Operations until a loop looks for Ctrl-C, some milliseconds; and those for which starting a step of a program counts.
 BREATH, STEP = 2_000_000, 20
+# Elements from which on an array is recorded as a whole. The few lanes of such a group cost less than as many scalar
+# instructions, other than in a function that is called once, where a group has to be set up beside the call.
+WHOLE = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +89,19 @@ class Body:
                 values[k] = ROWS[node.name](*args, **params)
         return [values[k] for k in self.tape.outputs]
 
+    def pulled(self, inputs: Sequence[Any], chosen: list[int], given: list[Any]) -> list[Any]:
+        """Adjoints of the chosen inputs, given those of the outputs."""
+        mine = open_inputs([inputs[k] for k in chosen])
+        outputs: list[Any] = []
+        try:
+            open_large(mine)
+            values = dict(zip(chosen, for_function(mine), strict=True))
+            outputs = self([values.get(k, x) for k, x in enumerate(inputs)])
+            return pull(mine, outputs, given)
+        finally:
+            values, outputs = {}, []  # or their nodes would outlive the call
+            close_inputs(mine)
+
     def without(self, n: int) -> Body:
         """The same body without its last outputs."""
         return Body(replace(self.tape, outputs=self.tape.outputs[: len(self.tape.outputs) - n]), self.examples)
@@ -92,6 +111,7 @@ class BodyArray:
     """An array that a body gets, of which nothing is recorded yet; see `VarArray.deferred`."""
 
     leaf = -1
+    is_whole_outside = False
 
     def __init__(self, example: np.ndarray[Any, Any]) -> None:
         self.values = example
@@ -117,7 +137,9 @@ class BodyArray:
     def opened(self) -> list[tuple[Any, Any]]:
         """What was opened, and where it is in the array."""
         keys = np.ndindex(self.shape)
-        parts = [] if self.elements is None else list(zip(self.elements, [tuple(map(int, k)) for k in keys], strict=True))
+        parts = (
+            [] if self.elements is None else list(zip(self.elements, [tuple(map(int, k)) for k in keys], strict=True))
+        )
         return parts if self.whole is None else [*parts, (self.whole, None)]
 
 
@@ -170,31 +192,45 @@ def record_body(function: Callable[[list[Any]], list[Any]], examples: list[Any])
         around.inputs.append(lambda: outer.inputs)
     first, before = open_body()
     inputs: list[Any] = []
-    handles: list[tuple[Any, int, Any]] = []
     try:
         inputs += [BodyArray(x) if np.ndim(x) else recording.add_input(float(x), False) for x in examples]
-        enclosing = [x for of_one in around.inputs for x in of_one()]
         around.inputs.append(lambda: opened(inputs))
+        open_large(inputs)
         given = [VarArray.deferred(x) if isinstance(x, BodyArray) else x for x in inputs]
         outputs = [as_output(x) for x in function(given)]
         check_guards(recording.recorded_guards())
-        for k, x in enumerate(inputs):
-            pairs = x.opened() if isinstance(x, BodyArray) else [(x, None)]
-            handles += [(handle, k, key) for handle, key in pairs]
+        handles = placed(inputs)
         enclosing = [x for of_one in around.inputs[:-1] for x in of_one()]
         tape, captured = body_tape(first, handles, [np.shape(x) for x in examples], outputs, enclosing)
     finally:
         del around.inputs[n_around:]
         current.recording = outer
         inputs.clear()
-        given = outputs = enclosing = x = handle = pairs = handles = None  # type: ignore[assignment]  # or nodes would stay
+        # Or nodes would outlive the recording:
+        given = outputs = enclosing = handles = None  # type: ignore[assignment]
         close_body(first, before)
     return Body(tape, [*map(value_of, captured), *examples]), captured
 
 
+def open_large(inputs: list[Any]) -> None:
+    """Open arrays that are worth it as a whole."""
+    for x in inputs:
+        if not isinstance(x, Var) and math.prod(x.shape) >= WHOLE:
+            x.open_whole()
+
+
+def placed(inputs: list[Any]) -> list[tuple[Any, int, Any]]:
+    """What was opened of the inputs: the var or array node, which input, and where in it."""
+    return [
+        (handle, k, key)
+        for k, x in enumerate(inputs)
+        for handle, key in (x.opened() if isinstance(x, BodyArray) else [(x, None)])
+    ]
+
+
 def opened(inputs: list[Any]) -> list[Any]:
     """The vars and array nodes among the inputs of a body."""
-    return [y for x in inputs for y in ([p[0] for p in x.opened()] if isinstance(x, BodyArray) else [x])]
+    return [handle for handle, _, _ in placed(inputs)]
 
 
 def as_output(x: Any) -> tuple[Any, tuple[int, ...] | None]:
@@ -211,6 +247,6 @@ def check_guards(guards: list[Any]) -> None:
     """Refuse branches: every step of a loop runs the same program."""
     if guards:
         raise TracingError(
-            "the body of a loop cannot branch on what changes from step to step (if, while, and, or): take wengert.where, "
-            "and & or | for conditions"
+            "the body of a loop cannot branch on what changes from step to step (if, while, and, or): take "
+            "wengert.where, and & or | for conditions"
         )

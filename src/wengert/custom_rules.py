@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import optree
 
+from wengert import trees
 from wengert._core.bodies import refuse_outside
 from wengert._core.inputs import close_inputs, for_function, open_inputs
 from wengert.bodies import is_var, taken_apart
@@ -44,7 +44,10 @@ class Rule:
     """
 
     def __init__(
-        self, pull: Callable[[list[Any], list[Any], list[Any]], list[Any]], shapes: list[Shape], output_shapes: list[Shape]
+        self,
+        pull: Callable[[list[Any], list[Any], list[Any]], list[Any]],
+        shapes: list[Shape],
+        output_shapes: list[Shape],
     ) -> None:
         self.pull = pull
         self.shapes = shapes
@@ -61,13 +64,17 @@ class Rule:
         found = self.pull(separated(x, self.shapes), list(residuals), separated(g, self.output_shapes))
         if [np.shape(leaf) for leaf in found] != self.shapes:
             raise ShapeError(
-                f"the rule of a function of {self.shapes} gives derivatives of shapes {[np.shape(leaf) for leaf in found]}"
+                f"the rule of a function of {self.shapes} gives derivatives of shapes "
+                f"{[np.shape(leaf) for leaf in found]}"
             )
         return packed(found)
 
 
 def ruled(
-    outputs: list[Any], leaves: list[Any], residuals: list[Any], pull: Callable[[list[Any], list[Any], list[Any]], list[Any]]
+    outputs: list[Any],
+    leaves: list[Any],
+    residuals: list[Any],
+    pull: Callable[[list[Any], list[Any], list[Any]], list[Any]],
 ) -> list[Any]:
     """Outputs with another derivative in the leaves."""
     shapes, output_shapes = [np.shape(leaf) for leaf in leaves], [np.shape(output) for output in outputs]
@@ -87,8 +94,8 @@ def on_inputs(f: Callable[..., Any], leaves: list[Any], form: Any) -> Any:
     """
     inputs = open_inputs([0.0, *leaves])
     try:
-        output = f(*optree.tree_unflatten(form, for_function(inputs)[1:]))
-        refuse_outside([leaf for leaf in optree.tree_leaves(output) if is_var(leaf)], inputs)
+        output = f(*form.unflatten(for_function(inputs)[1:]))
+        refuse_outside([leaf for leaf in trees.leaves_of(output) if is_var(leaf)], inputs)
         return output
     finally:
         close_inputs(inputs)
@@ -123,7 +130,7 @@ class Custom:
         return TracingError(f"{getattr(self.f, '__name__', 'the function')} has no rule yet: give one with {name}")
 
     def check(self, *args: Any, **options: Any) -> float:
-        """Compare the rule with numerical derivatives; see `wengert.check_grad`, also for what is returned and raised."""
+        """Compare the rule with numerical derivatives, as `wengert.check_grad` does."""
         return check_grad(self, *args, **options)
 
 
@@ -139,9 +146,10 @@ class custom_vjp(Custom):  # noqa: N801  (it is a decorator)
 
     Notes
     -----
-    ``defvjp(fwd, bwd)`` gives the rule, as in JAX: ``fwd(*args)`` returns the value and anything that is to be kept, and
-    ``bwd(kept, g)`` the tuple of the adjoints of the arguments, from that of the value. The rule is code like any other,
-    so higher derivatives follow. Forward mode transposes it. ``check(*args)`` compares it with numerical derivatives.
+    ``defvjp(fwd, bwd)`` gives the rule, as in JAX: ``fwd(*args)`` returns the value and anything that is to be kept,
+    and ``bwd(kept, g)`` the tuple of the adjoints of the arguments, from that of the value. The rule is code like any
+    other, so higher derivatives follow. Forward mode transposes it. ``check(*args)`` compares it with numerical
+    derivatives.
 
     Examples
     --------
@@ -169,18 +177,18 @@ class custom_vjp(Custom):  # noqa: N801  (it is a decorator)
         if not isinstance(pair, tuple) or len(pair) != 2:
             raise TracingError("fwd returns (value, what is to be kept)")
         outputs, out_form = taken_apart(pair[0], "what the function returns")
-        kept, kept_form = optree.tree_flatten(pair[1])
+        kept, kept_form = trees.flatten(pair[1])
         numeric = [is_var(leaf) or isinstance(leaf, float | np.ndarray) for leaf in kept]
 
         def pull(_: list[Any], residuals: list[Any], cotangents: list[Any]) -> list[Any]:
             rest = iter(residuals)
             all_kept = [next(rest) if one else leaf for one, leaf in zip(numeric, fixed, strict=True)]
-            found = bwd(*static, optree.tree_unflatten(kept_form, all_kept), optree.tree_unflatten(out_form, cotangents))
+            found = bwd(*static, kept_form.unflatten(all_kept), out_form.unflatten(cotangents))
             return adjoint_leaves(found, form)
 
         fixed = [None if one else leaf for one, leaf in zip(numeric, kept, strict=True)]
         residuals = [leaf for one, leaf in zip(numeric, kept, strict=True) if one]
-        return optree.tree_unflatten(out_form, ruled(outputs, leaves, residuals, pull))
+        return out_form.unflatten(ruled(outputs, leaves, residuals, pull))
 
 
 def adjoint_leaves(found: Any, form: Any) -> list[Any]:
@@ -233,18 +241,20 @@ class custom_jvp(Custom):  # noqa: N801  (it is a decorator)
         outputs, out_form = taken_apart(output, "what the function returns")
 
         def pull(arguments: list[Any], _: list[Any], cotangents: list[Any]) -> list[Any]:
-            primals = optree.tree_unflatten(form, arguments)
+            primals = form.unflatten(arguments)
 
             def tangent(*directions: Any) -> list[Any]:
-                pair = rule(*static, primals, optree.tree_unflatten(form, directions))
+                pair = rule(*static, primals, form.unflatten(directions))
                 found, found_form = taken_apart(pair[1], "the tangent")
                 if found_form != out_form:
                     raise ShapeError(f"the tangent must be a nest as the value, {out_form}, but it is {found_form}")
-                return [x + np.zeros(shape) if np.shape(x) != shape else x
-                        for x, shape in zip(found, map(np.shape, outputs_like), strict=True)]
+                return [
+                    x + np.zeros(shape) if np.shape(x) != shape else x
+                    for x, shape in zip(found, map(np.shape, outputs_like), strict=True)
+                ]
 
             zeros = [np.zeros(np.shape(x)) if np.ndim(x) else 0.0 for x in arguments]
             return list(vjp(tangent, *zeros)[1](cotangents))
 
         outputs_like = [np.zeros(np.shape(x)) for x in outputs]
-        return optree.tree_unflatten(out_form, ruled(outputs, leaves, [], pull))
+        return out_form.unflatten(ruled(outputs, leaves, [], pull))

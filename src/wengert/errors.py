@@ -23,6 +23,10 @@ class FrozenNumberWarning(UserWarning):
     """A compiled function drew random numbers, which every later call will find as they were."""
 
 
+class LongLoopWarning(UserWarning):
+    """A compiled function recorded a long Python loop step by step."""
+
+
 class ProgramFormatError(WengertError, ValueError):
     """A saved program is damaged or of an unknown version."""
 

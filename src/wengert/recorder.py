@@ -30,6 +30,7 @@ from wengert._core.taping import tape_of
 from wengert._core.var import Var
 from wengert.array_plan import ArrayProgram
 from wengert.errors import FrozenNumberWarning, NeedsArrays
+from wengert.long_loops import warn_of_long_loops
 from wengert.signatures import NUMBER, Arguments, Shape, numbers_in, size, without
 
 THE_NUMBER, ALL_ELEMENTS, WHOLE = "the number", "all elements", "the whole array"
@@ -345,6 +346,7 @@ def record_once(function: Callable[..., Any], arguments: Arguments, single: bool
         form, elements = form_of(function(*args, **kwargs))
         if random_states() != before:
             warn_of_random_numbers(function)
+        warn_of_long_loops(first)
         guards = recording.recorded_guards()
         # A whole array is an input of array programs only, even if it turns out that nothing depends on it.
         is_whole = any(block.kind is WHOLE for block in mine.blocks)

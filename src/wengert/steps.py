@@ -25,8 +25,7 @@ from numpy.typing import NDArray
 from wengert._core.arrays import VarArray, assemble
 from wengert._core.loops import run_steps
 from wengert._core.var import Var
-from wengert.body_tapes import Body, record_body
-from wengert.derivatives import vjp
+from wengert.body_tapes import Body, apart, record_body
 from wengert.index_keys import Slice
 from wengert.structured import ROWS
 
@@ -236,8 +235,11 @@ class Steps:
             return self.like.backward.of_length(self.length)
         shapes, output_shapes = self.body.shapes, self.body.output_shapes
         first, last, n_given = self.n_constants, self.n_constants + self.n_carry, len(output_shapes) - self.n_sums
-        chosen = [k for k, (one, k_carry) in enumerate(zip(self.wanted, range(-first, len(shapes)), strict=False))
-                  if one or 0 <= k_carry < self.n_carry]
+        chosen = [
+            k
+            for k, (one, k_carry) in enumerate(zip(self.wanted, range(-first, len(shapes)), strict=False))
+            if one or 0 <= k_carry < self.n_carry
+        ]
         ones = [np.ones(shape) if shape else 1.0 for shape in output_shapes]
         examples = self.body.examples
 
@@ -251,30 +253,24 @@ class Steps:
             got, of_given = take(len(shapes) - last), take(n_given)
             inputs = [*constants, *carry, *got]
 
-            def of_chosen(*some: Any) -> list[Any]:
-                all_inputs = list(inputs)
-                for k, x in zip(chosen, some, strict=True):
-                    all_inputs[k] = x
-                return self.body(all_inputs)
-
-            _, pull = vjp(of_chosen, *[inputs[k] for k in chosen])
             for k in range(self.n_carry):
                 of_given[k] = of_given[k] + of_carry[k]
-            found = dict(zip(chosen, pull([*of_given, *of_sums]), strict=True))
+            found = dict(zip(chosen, self.body.pulled(inputs, chosen, [*of_given, *of_sums]), strict=True))
             all_found = [found[k] if k in found else np.zeros(shape) for k, shape in enumerate(shapes)]
             return [*all_found[first:last], *all_found[last:], *all_found[:first]]
 
-        body, outside = record_body(
-            adjoint_of_step,
-            [
-                *examples[:first],
-                *ones[n_given:],
-                *ones[: self.n_carry],
-                *examples[first:last],
-                *examples[last:],
-                *ones[:n_given],
-            ],
-        )
+        with apart():  # a sweep may be under way in the graph of this thread
+            body, outside = record_body(
+                adjoint_of_step,
+                [
+                    *examples[:first],
+                    *ones[n_given:],
+                    *ones[: self.n_carry],
+                    *examples[first:last],
+                    *examples[last:],
+                    *ones[:n_given],
+                ],
+            )
         assert not outside
         wanted = (
             *self.wanted[:first],

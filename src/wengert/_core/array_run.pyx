@@ -66,7 +66,8 @@ cdef class ArrayWorkspace:
 
 
 cdef int breathe(ArrayWorkspace w) noexcept with gil:
-    """Look for Ctrl-C; -1 with `error` set if there was one. (A function that has the GIL in part takes it at its end.)"""
+    """Look for Ctrl-C; -1 with `error` set if there was one."""
+    # On its own, since Cython takes the GIL at the end of any function that takes it somewhere.
     try:
         PyErr_CheckSignals()
     except BaseException as error:

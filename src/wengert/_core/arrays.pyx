@@ -627,6 +627,9 @@ def apply(row, tuple arguments, dict params):
             any_var = True
             break
     if not any_var:
+        for x in arguments:
+            if not isinstance(x, (np.ndarray, np.generic, float, int, list, tuple)):
+                raise TracingError(f"{row.name} takes arrays and numbers, not {type(x).__name__}")
         return row.value(*arguments, **params)
     cdef int n_moved = MOVES.get(row.name, 0)
     if n_moved < 0:

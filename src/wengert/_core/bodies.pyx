@@ -45,13 +45,20 @@ def value_of(x):
     if type(x) is Var:
         return (<Var>x).graph.value[node_of(<Var>x)]
     if type(x) is VarArray:
-        return np.array((<ArrayNode>assembled_node(x)).value)
+        if x.is_whole:
+            return np.array((<ArrayNode>assembled_node(x)).value)
+        return np.array([value_of(element) for element in x.flat], np.float64).reshape(x.shape)
     return x
 
 
-def most_like(int first):
-    """How many nodes of this recording were made by one instruction of the user's code, and the place of the latest."""
+def most_like(int first, int least):
+    """The largest number of like nodes of this recording that one instruction of the user's code made, and its place.
+
+    The number is 0 if there are fewer than `least` nodes.
+    """
     cdef Graph g = own_graph()
+    if g.n_nodes - first < least:
+        return 0, None
     made = np.asarray(g.origin)[first : g.n_nodes] * 256 + np.asarray(g.op)[first : g.n_nodes]
     kinds, counts = np.unique(made[made >= 256], return_counts=True)
     if not len(kinds):

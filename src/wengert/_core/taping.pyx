@@ -131,7 +131,6 @@ cdef class Taping:
         key = tuple([int(k) for k in np.unravel_index(<Py_ssize_t>g.slope1[node], shape)])
         return self.add("row", "getitem", (array,), (("key", key),), (), FLOAT, None, g.origin[node])
 
-
     cdef int take_inputs(self, list inputs, list taken) except -1:
         """The entries of inputs, each (handle, number in `taken`, index there or None)."""
         for handle, which, index in inputs:
