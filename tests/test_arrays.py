@@ -169,16 +169,6 @@ def test_element_by_a_var_is_refused():
     x = of_leaves(X)
     with pytest.raises(TracingError):
         x[x[0]]
-<<<<<<< HEAD
-
-
-def test_a_mask_selects_where_values_are_known():
-    f = lambda x: np.sum(x[x > 0.0] ** 2)  # noqa: E731
-    np.testing.assert_array_equal(wg.grad(f)(X), np.where(X > 0.0, 2.0 * X, 0.0))
-    with pytest.raises(TracingError, match="where"):
-        wg.compile(f)(X)
-=======
->>>>>>> 07819144bdb58dfd7d4fb0bd16c68e6cc9a7f9ba
 
 
 def test_assignment_gives_the_array_another_value():

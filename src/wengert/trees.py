@@ -73,9 +73,5 @@ def register_if_dataclass(leaf: Any) -> bool:
 
     with registering:
         if optree.register_pytree_node.get(kind, namespace=NAMESPACE) is None:
-<<<<<<< HEAD
-            # The stub demands a Collection, which a dataclass is not.
-=======
->>>>>>> 07819144bdb58dfd7d4fb0bd16c68e6cc9a7f9ba
             optree.register_pytree_node(kind, parts_of, rebuild, namespace=NAMESPACE)
     return True
