@@ -225,9 +225,11 @@ def test_arrays_from_outside_that_are_first_used_in_the_body() -> None:
 @pytest.mark.parametrize("n", [5, 40])
 def test_steps_that_get_an_index(way: Any, n: int) -> None:
     def f(a: Any) -> Any:
-        total, picked = wg.scan(
-            lambda s, i: (s * 0.5 + np.take(a, i) * i, np.take(a, i)), 0.0, np.arange(n), reverse=True
-        )
+        def step(carry: Any, i: Any) -> Any:
+            total, b = carry
+            return (total * 0.5 + b[i] * i, b), b[i]
+
+        (total, _), picked = wg.scan(step, (0.0, a), np.arange(n), reverse=True)
         return total + np.sum(picked * picked)
 
     a = np.cos(np.arange(n))
