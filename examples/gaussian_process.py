@@ -1,9 +1,9 @@
 """Which scales fit a Gaussian process to the progression of diabetes? The gradient of a marginal likelihood.
 
-The data are those of B. Efron et al., "Least angle regression" (2004), which scikit-learn brings along: ten measurements
-of 442 patients and the progression of their disease. The covariance is a squared exponential with a scale for each
-measurement, plus noise (C. E. Rasmussen and C. K. I. Williams, "Gaussian Processes for Machine Learning", 2006, section
-2.3 and equation 5.1). scikit-learn has the same model with a gradient that was derived by hand.
+The data are those of B. Efron et al., "Least angle regression" (2004), which scikit-learn brings along: ten
+measurements of 442 patients and the progression of their disease. The covariance is a squared exponential with a scale
+for each measurement, plus noise (C. E. Rasmussen and C. K. I. Williams, "Gaussian Processes for Machine Learning",
+2006, section 2.3 and equation 5.1). scikit-learn has the same model with a gradient that was derived by hand.
 """
 
 import numpy as np

@@ -387,3 +387,21 @@ REFUSED = {
 def test_what_has_no_rule_is_refused_by_name(code):
     with pytest.raises(TracingError, match=REFUSED[code]):
         eval(code, {"x": of_leaves(X), "np": np})
+
+
+@pytest.mark.parametrize("n", [3, 40])  # by elements, and whole
+def test_arrays_that_an_inner_function_finds_outside(n):
+    """They are opened within it, later than its own inputs, and yet are not its own."""
+    x = np.linspace(1.0, 2.0, n)
+    inner = {
+        "grad": lambda b: wg.grad(lambda a: a * np.sum(b * b))(2.0),
+        "jvp": lambda b: wg.jvp(lambda a: a * np.sum(b * b), (2.0,), (1.0,))[1],
+        "vjp": lambda b: wg.vjp(lambda a: a * np.sum(b * b), 2.0)[1](1.0)[0],
+        "value": lambda b: wg.value_and_grad(lambda a: a * np.sum(b * b))(1.0)[0],
+        "array": lambda b: np.sum(wg.grad(lambda a: np.sum(a * b * b))(np.ones(n))),
+        "twice": lambda b: wg.grad(lambda c: wg.grad(lambda a: a * c * np.sum(b * b))(2.0))(1.0),
+    }
+    for f in inner.values():
+        np.testing.assert_allclose(wg.grad(f)(x), 2.0 * x)
+    np.testing.assert_allclose(wg.jacobian(wg.grad(lambda a, b: a * a * b[1]), 1)(3.0, x), 6.0 * (np.arange(n) == 1))
+    assert wg.grad(lambda a: a * a)(2.0) == 4.0

@@ -16,7 +16,7 @@ from wengert.errors import ShapeError, TracingError
 from wengert.ops import OPS
 
 SPECIAL = [nan, inf, -inf, 0.0, -0.0, 5e-324, 1e-310, 1.0, -1.0, 2.5, -3.0, 1e300, 1e6, 3e-46]
-LOGICAL = {"lt", "le", "gt", "ge", "eq", "ne", "logical_and", "logical_or", "logical_not"}
+LOGICAL = {"lt", "le", "gt", "ge", "eq", "ne", "logical_and", "logical_or", "logical_xor", "logical_not"}
 
 every_op = pytest.mark.parametrize("name", OPS)
 every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["double", "single"])

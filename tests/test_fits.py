@@ -2,12 +2,17 @@
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
+import gaussian_process
 import heston
+import kalman
 import minimize
+import mixture
 import nist
 import ode
 import posterior
+import wengert as wg
 
 # In Lanczos1 the residuals are 1e-13 of data that a double holds to 2e-16, so the residual standard deviation has
 # about three digits, whoever computes it in doubles.
@@ -116,3 +121,64 @@ def test_risk_of_the_o_rings():
     ours = [(round(value, 4), round(error, 4)) for value, error in zip(b, errors, strict=True)]
     assert ours == list(minimize.PUBLISHED.values())
     assert danger > 0.99
+
+
+def test_marginal_likelihood_of_a_gaussian_process():
+    """scikit-learn's value and gradient, which were derived by hand, at several points; and its minimum."""
+    x, y = gaussian_process.standardised()
+    x, y = x[:120], y[:120]
+    for theta in (np.zeros(12), np.linspace(-1.0, 2.0, 12), np.array([1.0, *[3.0] * 10, -4.0])):
+        value, gradient = gaussian_process.with_gradient(theta, x, y)
+        wanted, wanted_gradient = gaussian_process.of_scikit_learn(theta, x, y)
+        assert value == pytest.approx(wanted, rel=1e-10)
+        assert gradient == pytest.approx(wanted_gradient, rel=1e-7, abs=1e-8)
+    found = gaussian_process.fit(gaussian_process.with_gradient, x, y)
+    assert found.fun == pytest.approx(gaussian_process.fit(gaussian_process.of_scikit_learn, x, y).fun, rel=1e-6)
+
+
+def test_variances_of_the_nile():
+    """Those of Durbin and Koopman, to the digits given, but for where a minimiser stops."""
+    variances, _, maximum = kalman.fit(kalman.FLOWS)
+    assert variances == pytest.approx(np.array(kalman.PUBLISHED), rel=1e-4)
+    assert maximum == pytest.approx(differences_of_a_level(kalman.FLOWS, *variances), rel=1e-12)
+
+
+def differences_of_a_level(y, noise, step):
+    """The diffuse log likelihood without a filter: the differences of the observations are one Gaussian vector."""
+    n = len(y) - 1
+    covariance = (step + 2 * noise) * np.eye(n) - noise * (np.eye(n, k=1) + np.eye(n, k=-1))
+    return multivariate_normal(np.zeros(n), covariance).logpdf(np.diff(y))
+
+
+def test_filter_against_the_whole_covariance():
+    """Of a state with two numbers, and its derivative in the matrix that moves it."""
+    move, steps = np.array([[0.9, 0.3], [-0.2, 0.7]]), np.array([[0.5, 0.1], [0.1, 0.3]])
+    mean, covariance, observe = np.array([0.3, -0.4]), np.array([[1.0, 0.2], [0.2, 2.0]]), np.array([1.0, 0.5])
+    y = np.random.default_rng(0).normal(size=6)
+
+    def whole(move):
+        powers = [np.linalg.matrix_power(move, k) for k in range(len(y))]
+        spread = np.zeros((len(y), len(y)))
+        at = covariance
+        for k in range(len(y)):
+            for j in range(k, len(y)):
+                spread[k, j] = spread[j, k] = observe @ at @ powers[j - k].T @ observe
+            at = move @ at @ move.T + steps
+        means = np.array([observe @ power @ mean for power in powers])
+        return multivariate_normal(means, spread + 0.7 * np.eye(len(y))).logpdf(y)
+
+    def filtered(move):
+        return kalman.log_likelihood(y, mean, covariance, observe, 0.7, move, steps)
+
+    value, gradient = wg.value_and_grad(filtered)(move)
+    assert value == pytest.approx(whole(move), rel=1e-12)
+    directions = 1e-6 * np.eye(4).reshape(4, 2, 2)
+    differences = [(whole(move + step) - whole(move - step)) / 2e-6 for step in directions]
+    assert gradient.ravel() == pytest.approx(differences, rel=1e-7)
+
+
+def test_mixture_of_old_faithful():
+    """scikit-learn's mixture by another method."""
+    ours, theirs = mixture.fit(mixture.ERUPTIONS), mixture.of_scikit_learn(mixture.ERUPTIONS)
+    for number, wanted in zip(ours, theirs, strict=True):
+        assert number == pytest.approx(wanted, rel=1e-5)

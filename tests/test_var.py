@@ -365,14 +365,14 @@ REFUSED = {
     TracingError: [
         "Var('3')", "Var(None)", "Var(1j)", "Var([1.0])", "Var(Var(1.0))", "Var({})",
         "float(x)", "int(x)", "complex(x)", "math.exp(x)", "math.sqrt(x)", "range(x)", "[1, 2][x]", "operator.index(x)",
-        "np.array(x)", "np.array([x, x])", "np.asarray(x, dtype=float)", "np.zeros(2) + [x, x]", "np.clip(x, 0, 1)",
-        "np.add.reduce([x, x])", "np.add.outer(x, x)", "np.add(x, 1.0, out=np.zeros(()))", "np.sin(x, where=True)",
-        "np.modf(x)", "np.sum(x)", "np.where(x, 1.0, 2.0)", "np.spacing(x)", "np.nextafter(x, 0.5)",
+        "np.array(x)", "np.array([x, x])", "np.asarray(x, dtype=float)", "np.zeros(2) + [x, x]", 
+        "np.add.reduce([x, x])", "np.add(x, 1.0, out=np.zeros(()))",
+        "np.spacing(x)", "np.nextafter(x, 0.5)",
         "pow(x, 2, 3)", "pow(2, x, 3)", "pow(2, 3, x)", "x.backward('1')", "x.backward(None)", "x.backward(1j)",
         "x.__init__(2.0)", "wg.exp('1')", "wg.exp(None)", "wg.add('1', '2')", "wg.add(x, '2')", "wg.add([1], x)",
         "wg.relu([1.0])", "wg.where(x, 'a', 1.0)", "wg.where(x, 1.0, None)", "wg.erf(1j)", "wg.mul(1j, x)",
     ],
-    wg.ShapeError: ["Var(np.ones(2))", "Var(np.ones((1, 1)))", "x.backward(np.ones(3))"],
+    wg.ShapeError: ["x.backward(np.ones(3))"],
     TypeError: ["Var()", "Var(1.0, 2.0)", "wg.exp()", "wg.add(x)", "len(x)", "iter(x)", "x[0]", "x @ x", "x << 1"],
 }  # fmt: skip
 

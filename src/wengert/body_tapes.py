@@ -111,6 +111,7 @@ class BodyArray:
     """An array that a body gets, of which nothing is recorded yet; see `VarArray.deferred`."""
 
     leaf = -1
+    is_whole_outside = False
 
     def __init__(self, example: np.ndarray[Any, Any]) -> None:
         self.values = example

@@ -7,6 +7,7 @@ of one call may go different ways: those that fail a guard are run again, on the
 from __future__ import annotations
 
 import functools
+import math
 import operator
 import sys
 import threading
@@ -19,11 +20,12 @@ import numpy as np
 
 from wengert import threads as pool
 from wengert._core.call import Caller
+from wengert._core.forms import Form, form_of
 from wengert._core.program import Program
 from wengert._core.recording import is_recording
 from wengert.directions import columns, directions
 from wengert.eager import evaluate
-from wengert.errors import TracingError
+from wengert.errors import LanesDiffer, NeedsArrays, ShapeError, TracingError
 from wengert.mapped import Mapped, out_axes_of
 from wengert.paths import Entry, Path
 from wengert.recorder import Recorded, record
@@ -134,6 +136,11 @@ class Compiled(Caller):
         self.function = f.function if isinstance(f, Mapped) else f
         self.columns: dict[int, Compiled] = {}
         """Of a Jacobian that may run over lanes: its columns, by the number of arguments."""
+        self.needing_arrays: set[Any] = set()
+        """Signatures of calls of a mapped function that run on whole arrays, by `on_arrays`."""
+        self.has_warned = False
+        self.front = self
+        """What remembers calls: if this is part of another one, that is asked first."""
         self.threads = None if threads is None else pool.checked_number(threads)
         self.max_paths = max_paths
         self.maxsize = maxsize
@@ -153,10 +160,15 @@ class Compiled(Caller):
             if out is not None:
                 raise TracingError("out= has no meaning while the call itself is differentiated or compiled")
             return self.__wrapped__(*args, **kwargs)
-        entry = self.entry_of(arguments)
-        if self.mapped is not None:
-            return self.over_lanes(entry, arguments, out)
-        return self.once(entry, arguments, out)
+        if self.mapped is None:
+            return self.once(self.entry_of(arguments), arguments, out)
+        signature = arguments.key, tuple(arguments.shapes())
+        if signature not in self.needing_arrays:
+            try:
+                return self.over_lanes(self.entry_of(arguments), arguments, out)
+            except NeedsArrays:
+                self.needing_arrays.add(signature)
+        return self.over_arrays(arguments, out)
 
     def by_columns(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Compiled, tuple[Any, ...]] | None:
         """If this is a Jacobian of so many inputs that its columns should be lanes: these and their arguments."""
@@ -217,11 +229,11 @@ class Compiled(Caller):
                 return None, False
             return entry.add(path, guard, self.record(arguments)), True
 
-    def warn(self, entry: Entry, what: str) -> None:
+    def warn(self, entry: Entry | Compiled, what: str, how: str = "eagerly") -> None:
         if not entry.has_warned:
             entry.has_warned = True
             name = getattr(self, "__name__", "a function")
-            message = f"{name} has {what}; such calls are evaluated eagerly, which is slow. wengert.where may help"
+            message = f"{name} has {what}; such calls are evaluated {how}, which is slow. wengert.where may help"
             warnings.warn(message, TooManyPathsWarning, stacklevel=5)
 
     # ---- running it ----
@@ -259,15 +271,20 @@ class Compiled(Caller):
             recorded.quick_calls.append(recorded.quick(arguments, list(axes)))
         call = recorded.quick_calls[0]
         if call is not None:
-            self.remember(call)
+            self.front.remember(call)
+
+    def results_of(self, form: Form, n_lanes: int) -> Results:
+        """Room for the results of so many lanes of a mapped function."""
+        assert self.mapped is not None
+        axes = out_axes_of(self.mapped.out_axes, form.nest([0.0] * len(form.leaves())))
+        return Results(form, axes, n_lanes, self.dtype)
 
     def over_lanes(self, entry: Entry, arguments: Arguments, out: Any) -> Any:
         """Answer a call of a mapped function: run all lanes on the first path, those that fail a guard on another."""
         n_lanes = arguments.n_lanes
         form = entry.first.recorded.form
-        assert self.mapped is not None
-        axes = out_axes_of(self.mapped.out_axes, form.nest([0.0] * len(form.leaves())))
-        results = Results(form, axes, n_lanes, self.dtype)
+        results = self.results_of(form, n_lanes)
+        axes = results.axes
         if out is not None:
             results.aim(out, arguments.leaves)
         pending: list[tuple[Path, Any]] = [(entry.first, None)]  # None for all lanes
@@ -298,6 +315,61 @@ class Compiled(Caller):
                     results.put(elements, k)
         return results.returned(out)
 
+    @functools.cached_property
+    def on_arrays(self) -> Compiled:
+        """The mapped function as a function of whole arrays."""
+        assert self.mapped is not None
+        whole = self.another(self.mapped.on_arrays)
+        whole.front = self
+        return whole
+
+    @functools.cached_property
+    def of_one_lane(self) -> Compiled:
+        """The function that is mapped."""
+        return self.another(self.function)
+
+    def another(self, function: Callable[..., Any]) -> Compiled:
+        """A function compiled with the same options."""
+        return Compiled(function, self.dtype, self.threads, self.max_paths, self.maxsize)
+
+    def over_arrays(self, arguments: Arguments, out: Any) -> Any:
+        """Answer a call of a mapped function on whole arrays; lane by lane if lanes differ in more than numbers."""
+        args, kwargs = arguments.rebuild(arguments.leaves)
+        if arguments.n_lanes:
+            try:
+                return self.on_arrays(*args, **kwargs, out=out)
+            except LanesDiffer:
+                self.warn(self, "branches that differ from lane to lane, and needs whole arrays", "lane by lane")
+            except np.linalg.LinAlgError:
+                pass  # of one lane only, perhaps
+        return self.one_by_one(arguments, out)
+
+    def one_by_one(self, arguments: Arguments, out: Any) -> Any:
+        """Answer a call of a mapped function by a call for each lane; those that NumPy refuses become NaN."""
+        refused: dict[int, str] = {}
+        results: Results | None = None
+        for k in range(arguments.n_lanes):
+            args, kwargs = arguments.lane(k).rebuild(arguments.lane(k).leaves)
+            try:
+                form, elements = form_of(self.of_one_lane(*args, **kwargs))
+            except np.linalg.LinAlgError as error:
+                refused[k] = str(error)
+                continue
+            if results is None:
+                results = self.results_of(form, arguments.n_lanes)
+            check_same_form(form, results.form)
+            results.put(elements, k)
+        if results is None:
+            if refused:
+                raise np.linalg.LinAlgError(f"in every lane: {refused[0]}")
+            raise ShapeError("a mapped function of matrices needs at least one lane")
+        for k, reason in refused.items():
+            results.put([math.nan] * sum(leaf.size for leaf in results.forms), k)
+        if refused:
+            lanes = ", ".join(map(str, refused))
+            warnings.warn(f"NaN in lanes {lanes}: {next(iter(refused.values()))}", RuntimeWarning, stacklevel=5)
+        return results.returned(out)
+
     def execute(self, recorded: Recorded, arguments: Arguments, results: Results) -> Any:
         """Run a program; gives the guards that failed, as `LanesRun.run` does."""
         return recorded.execute(arguments, results, self.dtype, self.threads or pool.get_num_threads())
@@ -322,7 +394,10 @@ class Compiled(Caller):
         by_columns = self.by_columns(args, kwargs)
         if by_columns is not None:
             return by_columns[0].program(*by_columns[1])
-        entry = self.entry_of(arguments)
+        try:
+            entry = self.entry_of(arguments)
+        except NeedsArrays:
+            return self.on_arrays.program(*args, **kwargs)
         if self.mapped is None:
             path, _ = self.follow(entry, arguments)
         else:

@@ -5,7 +5,9 @@
 * On arrays of numbers, the function is compiled and run over lanes.
 * In a function that is being compiled, the function is recorded once, for all lanes of arrays that come from outside.
   What it returns is a `Lanes` object: an array along the lanes, of which a recording has only one.
-* On vars (under `grad` without `compile`, or lanes within lanes), it is called once per lane.
+* On vars (under `grad` without `compile`, or lanes within lanes), it is called once per lane; if there are many lanes,
+  or if it does what cannot be done in the slots of a lane, it is recorded once and applied to whole arrays
+  (`lanes_of_arrays.py`).
 """
 
 from __future__ import annotations
@@ -22,9 +24,14 @@ from wengert._core import recording
 from wengert._core.arrays import VarArray, assemble, elementwise
 from wengert._core.forms import Stacked
 from wengert._core.var import Var, op_of
-from wengert.errors import ShapeError, TracingError
+from wengert.errors import LanesDiffer, ShapeError, TracingError
+from wengert.lanes_of_arrays import call_in_one, with_lanes
+from wengert.nests import stacked
 from wengert.recorder import Recording, current
 from wengert.signatures import checked_axis, flat, has_vars, kind_of, mapped_axes
+
+# Up to so many, recording each lane takes about as long as recording one and applying it to arrays.
+FEW_LANES = 16
 
 
 def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
@@ -86,15 +93,42 @@ class Mapped:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, spec = flat((args, kwargs))
         mine = current.recording
-        if mine is None and not has_vars(leaves) and not recording.is_recording():
+        if not recording.is_recording() and not has_vars(leaves):
             return self.compiled(*args, **kwargs)
         axes = [
             axis if axis is None or isinstance(leaf, Lanes) else checked_axis(leaf, kind_of(leaf), axis)
             for leaf, axis in zip(leaves, mapped_axes(args, kwargs, self.in_axes), strict=True)
         ]
-        if mine is not None and can_be_recorded(mine, leaves, axes):
+        in_slots = mine is not None and not mine.is_whole and not recording.is_in_body()
+        if in_slots and can_be_recorded(mine, leaves, axes):
             return self.recorded(mine, leaves, axes, spec)
+        many = n_lanes_of(leaves, axes) > FEW_LANES and not recording.is_in_lanes()
+        if many or (recording.is_recording() and not in_slots):
+            try:
+                return self.in_one(leaves, axes, spec)
+            except (LanesDiffer, TracingError):
+                pass  # lanes go different ways, or the function reads numbers: each lane for itself
         return self.unrolled(leaves, axes, spec)
+
+    def on_arrays(self, *args: Any, **kwargs: Any) -> Any:
+        """The same on whole arrays, whatever the number of lanes.
+
+        Raises
+        ------
+        LanesDiffer
+            If lanes take different branches.
+        """
+        leaves, spec = flat((args, kwargs))
+        axes = mapped_axes(args, kwargs, self.in_axes)
+        checked = [a if a is None else checked_axis(x, kind_of(x), a) for x, a in zip(leaves, axes, strict=True)]
+        return self.in_one(leaves, checked, spec)
+
+    def in_one(self, leaves: list[Any], axes: list[int | None], spec: Any) -> Any:
+        """Call the function once, and do for all lanes what it did."""
+        n_lanes = n_lanes_of(leaves, axes)
+        form, parts = call_in_one(self.function, leaves, axes, spec, n_lanes)
+        out_axes = out_axes_of(self.out_axes, form.unflatten([0.0] * len(parts)))
+        return form.unflatten([with_lanes(*part, axis, n_lanes) for part, axis in zip(parts, out_axes, strict=True)])
 
     def recorded(self, mine: Recording, leaves: list[Any], axes: list[int | None], spec: Any) -> Any:
         """Call the function for one lane that stands for all."""
@@ -109,25 +143,17 @@ class Mapped:
         finally:
             recording.leave_lanes()
         parts, form = trees.flatten(output)
-        stacked = []
+        lanes = []
         for part, axis in zip(parts, out_axes_of(self.out_axes, output), strict=True):
             if axis not in (0, None):
                 raise TracingError("within a compiled function, the lanes of a mapped function are the first axis")
-            stacked.append(part if axis is None else Lanes(part, mine))
-        return form.unflatten(stacked)
+            lanes.append(part if axis is None else Lanes(part, mine))
+        return form.unflatten(lanes)
 
     def unrolled(self, leaves: list[Any], axes: list[int | None], spec: Any) -> Any:
         """Call the function once per lane, and stack what it returns."""
-        lengths = {leaf.shape[axis] for leaf, axis in zip(leaves, axes, strict=True) if axis is not None}
-        if len(lengths) != 1:
-            raise ShapeError(
-                f"the mapped arguments must have the same number of lanes, but they have {sorted(lengths)}"
-            )
-        n_lanes = lengths.pop()
-        if n_lanes == 0:
-            raise ShapeError("a mapped function of vars needs at least one lane")
         outputs = []
-        for k in range(n_lanes):
+        for k in range(n_lanes_of(leaves, axes)):
             lane = [
                 leaf if axis is None else leaf[(slice(None),) * axis + (k,)]
                 for leaf, axis in zip(leaves, axes, strict=True)
@@ -138,10 +164,21 @@ class Mapped:
         if any(form != forms[0] for form in forms):
             raise TracingError("a mapped function must return the same nest in every lane")
         columns = zip(*[trees.leaves_of(output) for output in outputs], strict=True)
-        stacked = []
+        joined = []
         for column, axis in zip(columns, out_axes_of(self.out_axes, outputs[0]), strict=True):
-            stacked.append(column[0] if axis is None else moved(stack(list(column)), axis))
-        return forms[0].unflatten(stacked)
+            joined.append(column[0] if axis is None else with_lanes(stack(list(column)), True, axis, len(column)))
+        return forms[0].unflatten(joined)
+
+
+def n_lanes_of(leaves: list[Any], axes: list[int | None]) -> int:
+    """The number of lanes, at least one, of arrays and arrays of vars."""
+    lengths = {leaf.shape[axis] for leaf, axis in zip(leaves, axes, strict=True) if axis is not None}
+    if len(lengths) != 1:
+        raise ShapeError(f"the mapped arguments must have the same number of lanes, but they have {sorted(lengths)}")
+    n_lanes = int(lengths.pop())
+    if n_lanes == 0:
+        raise ShapeError("a mapped function of vars needs at least one lane")
+    return n_lanes
 
 
 def can_be_recorded(mine: Recording, leaves: list[Any], axes: list[int | None]) -> bool:
@@ -182,21 +219,7 @@ def stack(column: list[Any]) -> Any:
     shapes = {shape_of(part) for part in column}
     if len(shapes) != 1:
         raise ShapeError(f"a mapped function must return the same shapes in every lane, but it returned {shapes}")
-    elements: list[Any] = []
-    for part in column:
-        elements += (
-            part.flat if isinstance(part, VarArray) else [part] if isinstance(part, Var) else np.ravel(part).tolist()
-        )
-    return assemble(elements, (len(column), *shapes.pop()))
-
-
-def moved(array: Any, axis: int) -> Any:
-    """An array whose first axis is moved."""
-    if axis == 0:
-        return array
-    positions = np.moveaxis(np.arange(array.size).reshape(array.shape), 0, axis)
-    flat = array.flat if isinstance(array, VarArray) else array.ravel()
-    return assemble([flat[k] for k in positions.ravel().tolist()], positions.shape)
+    return stacked(column, (len(column),), shapes.pop())
 
 
 class Lanes(Stacked, np.lib.mixins.NDArrayOperatorsMixin):

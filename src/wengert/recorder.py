@@ -165,8 +165,10 @@ class RecordedArrays(Recorded):
 class Recording:
     """A function that is being recorded."""
 
-    def __init__(self, arguments: Arguments) -> None:
+    def __init__(self, arguments: Arguments, is_whole: bool) -> None:
         self.arguments = arguments
+        self.is_whole = is_whole
+        """Do mapped functions within this one run on whole arrays?"""
         self.inputs: list[Any] = []
         """Vars, and nodes of whole arrays."""
         self.blocks: list[Block] = []
@@ -217,6 +219,15 @@ class Recording:
 
     def with_arrays(self, first: int, form: Form, elements: list[Any], guards: list[Any], single: bool) -> Recorded:
         """The program of what was recorded, arrays among it."""
+        outputs: list[Any] = []  # first: an array that is handed through becomes an input now
+        rest = iter(elements)
+        for leaf in form.leaves():
+            parts = list(itertools.islice(rest, min(leaf.size, 1)))
+            if parts and isinstance(parts[0], VarArray):
+                outputs.append((expanded(parts, parts)[0][0], leaf.shape))
+            else:
+                parts += itertools.islice(rest, max(leaf.size - 1, 0))
+                outputs.append((parts, None if leaf.is_number else leaf.shape))
         leaves = sorted({block.leaf for block in self.blocks})
         shapes = [np.shape(self.arguments.leaves[leaf]) for leaf in leaves]
         inputs: list[Any] = []
@@ -227,15 +238,6 @@ class Recording:
                 inputs += zip(self.inputs[block.first :], [which] * len(keys), keys, strict=False)
             else:
                 inputs.append((self.inputs[block.first], which, None))
-        outputs: list[Any] = []
-        rest = iter(elements)
-        for leaf in form.leaves():
-            parts = list(itertools.islice(rest, min(leaf.size, 1)))
-            if parts and isinstance(parts[0], VarArray):
-                outputs.append((expanded(parts, parts)[0][0], leaf.shape))
-            else:
-                parts += itertools.islice(rest, max(leaf.size - 1, 0))
-                outputs.append((parts, None if leaf.is_number else leaf.shape))
         program = ArrayProgram(tape_of(first, inputs, shapes, outputs, guards), single)
         blocks = [Block(WHOLE, 0, 1, leaf) for leaf in leaves]
         return RecordedArrays(program, form, blocks, self.arguments.shapes())
@@ -266,6 +268,8 @@ class OutsideArray:
         self.shape = self.values.shape
         self.elements: list[Var] | None = None
         self.whole: Any = None
+
+    is_whole_outside = False
 
     def look(self) -> None:
         """The function sees the shape."""
@@ -317,9 +321,21 @@ def record(function: Callable[..., Any], arguments: Arguments, single: bool) -> 
     ------
     TracingError
         If the function returns something other than real numbers, or uses vars from outside.
+    NeedsArrays
+        If the function is mapped and cannot run lane by lane.
     """
+    try:
+        return record_once(function, arguments, single, False)
+    except NeedsArrays:
+        if any(axis is not None for axis in arguments.axes):
+            raise
+    return record_once(function, arguments, single, True)
+
+
+def record_once(function: Callable[..., Any], arguments: Arguments, single: bool, is_whole: bool) -> Recorded:
+    """The same in one try: mapped functions within this one run over lanes in slots, or else on whole arrays."""
     first = recording.open_recording()
-    mine = current.recording = Recording(arguments)
+    mine = current.recording = Recording(arguments, is_whole)
     is_mapped = any(axis is not None for axis in arguments.axes)
     try:
         if is_mapped:
@@ -361,7 +377,7 @@ def warn_of_random_numbers(function: Callable[..., Any]) -> None:
         f"{name} drew random numbers while it was recorded: they are constants of the program, the same at every call. "
         "Pass random numbers as arguments",
         FrozenNumberWarning,
-        stacklevel=6,
+        stacklevel=7,
     )
 
 

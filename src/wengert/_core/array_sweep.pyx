@@ -9,7 +9,7 @@ import numpy as np
 from wengert import adjoints
 from wengert._core.array_node cimport ArrayNode, Record, argument_nodes, node_of_array
 from wengert._core.array_node import ASSEMBLE, INPUT_ARRAY, LEAF_ARRAY
-from wengert._core.codes cimport ELEMENT, LEAF
+from wengert._core.codes cimport ELEMENT, LEAF, STRUCTURED
 from wengert._core.graph cimport Graph
 from wengert._core.sweep cimport BLOCK_BITS
 from wengert._core.var cimport Var, node_of
@@ -26,6 +26,7 @@ cdef bint has_arrays(Graph g, int first, int last):
 
 cdef int sweep_arrays(Graph g, list seeds, bint into_leaves) except -1:
     cdef int top = 0, node
+    cdef list nodes = [], structured = []
     cdef dict found = {}, elements = {}
     cdef set owned = set()
     g.provide_adjoints()
@@ -38,14 +39,18 @@ cdef int sweep_arrays(Graph g, list seeds, bint into_leaves) except -1:
         else:
             node = node_of_array(<ArrayNode>handle)
             add(found, owned, node, np.asarray(seed, (<ArrayNode>handle).value.dtype))
+        nodes.append(node)
         top = max(top, node)
     g.touch(0, (g.n_nodes - 1) >> BLOCK_BITS)
-    records = [(number, record) for number, record in reversed(g.records.items()) if number <= top]
+    # Of what earlier steps left in the graph, nothing is looked at in Python.
+    cdef unsigned char[::1] reached = g.reached_from(np.array(nodes, np.int32))
+    for node in range(top, 0, -1):
+        if reached[node] and g.op[node] == STRUCTURED:
+            structured.append(node)
     with np.errstate(all="ignore"):
-        for number, record in records:
-            node = number
+        for node in structured:
             hand_down(g, top, node + 1, elements, into_leaves)
-            hand_back(g, node, record, found, elements, owned, into_leaves)
+            hand_back(g, node, g.records[node], found, elements, owned, into_leaves)
             top = node - 1
     hand_down(g, top, 1, elements, into_leaves)
     return 0

@@ -92,7 +92,8 @@ cdef class VarArray:
         """Is it one node, rather than elements?"""
         if self.elements is not None:
             return False
-        return self.array is not None or self.outside.whole is not None or math.prod(self.lengths) > FEW
+        return (self.array is not None or self.outside.whole is not None or math.prod(self.lengths) > FEW
+                or self.outside.is_whole_outside)
 
     @property
     def is_whole(self):
@@ -545,6 +546,11 @@ def assembled_node(VarArray array):
     return array.node()
 
 
+def example_of(array):
+    """The values that an array has now: while it is recorded, later calls have others."""
+    return (<VarArray>array).node().value if type(array) is VarArray else array
+
+
 def of_node(node):
     """The array of a node, or the var."""
     if type(node) is not ArrayNode:
@@ -621,12 +627,18 @@ def apply(row, tuple arguments, dict params):
             any_var = True
             break
     if not any_var:
+        for x in arguments:
+            if not isinstance(x, (np.ndarray, np.generic, float, int, list, tuple)):
+                raise TracingError(f"{row.name} takes arrays and numbers, not {type(x).__name__}")
         return row.value(*arguments, **params)
     cdef int n_moved = MOVES.get(row.name, 0)
     if n_moved < 0:
         n_moved = len(arguments)
     if n_moved and all([type(x) is not Var and type(x) is not VarArray for x in arguments[n_moved:]]):
-        if goes_by_elements(arguments[:n_moved], sum([size_of(x) for x in arguments[:n_moved]])):
+        size = sum([size_of(x) for x in arguments[:n_moved]])
+        if row.name == "broadcast_to":
+            size = math.prod(params["shape"])
+        if goes_by_elements(arguments[:n_moved], size):
             found = moved(row, arguments[:n_moved], arguments[n_moved:], params)
             if found is not None:
                 return found
@@ -723,6 +735,7 @@ cdef object moved(row, tuple arrays, tuple others, dict params):
 
 cdef object getitem(VarArray x, key):
     """Elements of an array, by a key that may hold recorded integers."""
+    key = with_known_masks(key)
     parts = key if type(key) is tuple else (key,)
     if any([type(part) is Var or type(part) is VarArray for part in parts]):
         if len(parts) != 1 or not is_integral(key):
@@ -741,8 +754,16 @@ cdef bint is_integral(x) except -1:
     return record is not None and record.dtype.kind in "iu"
 
 
+cdef object with_known_masks(key):
+    """The key with its masks as truth values; within a recording they differ from call to call and stay vars."""
+    if type(key) is VarArray and not own_graph().open_recordings and (<VarArray>key).is_mask():
+        return np.asarray(key.data, bool)
+    return tuple([with_known_masks(part) for part in key]) if type(key) is tuple else key
+
+
 def frozen_key(key):
     """An index as a parameter."""
+    key = with_known_masks(key)
     for part in key if type(key) is tuple else (key,):
         if type(part) is Var or type(part) is VarArray:
             raise TracingError("an index that depends on vars cannot be part of this key; see numpy.where, numpy.take")

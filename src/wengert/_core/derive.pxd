@@ -2,8 +2,8 @@
 #
 # Inputs and outputs are vars and array nodes of one graph, which its thread owns; an output that is neither is a
 # constant.  `given` has what belongs to each output (adjoints, if `downward`) or input (tangents).  The derivatives
-# found, those of the inputs or of the outputs, are floats where they are constants, else vars; of an array node an array,
-# None for zero.
+# found, those of the inputs or of the outputs, are floats where they are constants, else vars; of an array node an
+# array, None for zero.
 
 from wengert._core.array_node cimport ArrayNode, node_of_array
 from wengert._core.graph cimport Graph

@@ -35,6 +35,9 @@ def holds_only_numbers(items):
     return True
 
 
+cdef int n_late = 0  # in all threads: arrays opened late, within a later transform, and not closed yet
+
+
 @cython.final
 cdef class ArrayInput:
     """An array that a function under transformation gets.
@@ -48,14 +51,30 @@ cdef class ArrayInput:
     cdef readonly ArrayNode whole  # None until it is opened
     cdef readonly int leaf
     cdef int op  # LANE if the function is one of a lane, else INPUT
+    cdef Var before  # a node from before the function ran: what it computed is newer, also where it opened this late
+    cdef int depth  # transforms that were open when it was made
+    cdef int times_late  # how often it was opened within a later transform
 
-    def __init__(self, outer):
-        self.outer, self.leaf = outer, -1
-        self.op = input_op()
+    def __init__(self, outer, before):
+        self.outer, self.leaf, self.before = outer, -1, before
+        self.op, self.depth = input_op(), own_graph().open_transforms
+
+    cdef int note_opening(self) except -1:
+        """It is opened now: is a later transform open?"""
+        global n_late
+        if own_graph().open_transforms > self.depth + 1:
+            self.times_late += 1
+            n_late += 1
+        return 0
 
     @property
     def shape(self):
         return self.outer.shape
+
+    @property
+    def is_whole_outside(self):
+        """Is it better taken whole? In a program it is if what was passed is one node."""
+        return type(self.outer) is VarArray and own_graph().open_recordings > 0 and self.outer.is_whole
 
     def look(self):
         """Any shape will do."""
@@ -63,6 +82,7 @@ cdef class ArrayInput:
     def open_elements(self):
         """Its elements as inputs."""
         if self.elements is None:
+            self.note_opening()
             self.elements = append_inputs(list(elements_of(self.outer)), self.op)
         return self.elements
 
@@ -70,6 +90,7 @@ cdef class ArrayInput:
         """The array as one input."""
         cdef Graph g
         if self.whole is None:
+            self.note_opening()
             if type(self.outer) is VarArray:
                 outer = expanded([self.outer], [None])[0]
                 node = outer[0] if len(outer) == 1 and type(outer[0]) is ArrayNode else (
@@ -91,6 +112,8 @@ cdef class ArrayInput:
             result = None
         if self.whole is not None:
             whole = next(found)
+            if type(whole) is np.ndarray:
+                whole = np.array(whole)  # the adjoint of another array may be the same object, or a view of this one
             if whole is not None:
                 result = whole if result is None else result + whole
         if result is None:
@@ -133,8 +156,10 @@ def open_inputs(list leaves):
         inputs = append_inputs(leaves, input_op())
     else:
         numbers = [leaf for leaf in leaves if not is_array(leaf) and not is_zero_d(leaf)]
+        g.prepare(1)
+        before = wrap(g, append(g, INPUT, 0, 0, 0.0, 0.0, 0.0))
         scalars = iter(append_inputs(numbers, input_op()))
-        inputs = [ArrayInput(leaf if type(leaf) is VarArray else real_array(leaf))
+        inputs = [ArrayInput(leaf if type(leaf) is VarArray else real_array(leaf), before)
                   if is_array(leaf) or is_zero_d(leaf) else next(scalars) for leaf in leaves]
     g.open_transforms += 1
     return inputs
@@ -172,6 +197,15 @@ def opened(inputs):
     return found
 
 
+cdef int start_of(Graph g, list inputs, list handles) except -1:
+    """The first node of the function that got these inputs, of which these handles were opened."""
+    cdef int first = first_of(g, handles)
+    for x in inputs:
+        if type(x) is ArrayInput:
+            return min(first, node_of((<ArrayInput>x).before))
+    return first
+
+
 def gathered(inputs, found):
     """One derivative for each input, from those of what was opened."""
     rest = iter(found)
@@ -186,10 +220,14 @@ def zero_derivatives(inputs):
 
 def close_inputs(list inputs):
     """The function under transformation has returned or failed: empty the list, and forget what nobody holds."""
+    global n_late
     cdef Graph g = own_graph()
     cdef list handles = opened(inputs)
-    cdef int first = first_of(g, handles)
+    cdef int first = start_of(g, inputs, handles)
     g.open_transforms -= 1
+    for x in inputs:
+        if type(x) is ArrayInput:
+            n_late -= (<ArrayInput>x).times_late
     for v in handles:
         g.slope1[node_of_handle(v)] = 0.0
     handles = v = None
@@ -228,54 +266,73 @@ cdef bint refers_before(const int* arg0, const int* arg1, int n, int first) noex
     return found
 
 
-cdef bint reaches_before(Graph g, int first, int last, unsigned char* reached) noexcept nogil:
-    """Does a marked node, or one that it needs, have an argument before the node `first`?"""
+cdef enum:
+    REACHED = 1
+    OWN = 2
+
+
+cdef bint reaches_others(Graph g, int first, int last, unsigned char* marks) noexcept nogil:
+    """Does a marked node, or one that it needs, come from before the node `first` or from an input of another function?
+
+    Such an input is an array's, opened late: then it is newer than `first`.
+    """
     cdef int node, k, arg
     for node in range(last, first - 1, -1):
-        if reached[node - first]:
-            for k in range(2):
-                arg = g.arg0[node] if k == 0 else g.arg1[node]
-                if arg >= first:
-                    reached[arg - first] = 1
-                elif arg > 0:
-                    return True
+        if not marks[node - first] & REACHED:
+            continue
+        if not marks[node - first] & OWN and g.slope1[node] == 1.0 and (
+                g.op[node] == INPUT or g.op[node] == LANE or g.op[node] == STRUCTURED):
+            return True
+        for k in range(2):
+            arg = g.arg0[node] if k == 0 else g.arg1[node]
+            if arg >= first:
+                marks[arg - first] |= REACHED
+            elif arg > 0:
+                return True
     return False
 
 
 cdef inline bint may_depend_on_others(Graph g, int first, int last) noexcept nogil:
     """Cheap, and False for most functions."""
-    return first > 1 and refers_before(&g.arg0[first], &g.arg1[first], last - first + 1, first)
+    return n_late > 0 or (first > 1 and refers_before(&g.arg0[first], &g.arg1[first], last - first + 1, first))
 
 
-cdef bint depends_on_others(Graph g, list inputs, list outputs) except -1:
-    """Does an output depend on a var that is older than the inputs?"""
-    cdef int first = first_of(g, inputs), last = last_of(outputs)
-    cdef unsigned char* reached
+cdef bint depends_on_others(Graph g, int first, list handles, list outputs) except -1:
+    """Does an output depend on something older than the function's first node, or on another's inputs?
+
+    The handles are those of its own inputs.
+    """
+    cdef int last = last_of(outputs), node
+    cdef unsigned char* marks
     for v in outputs:
         if is_handle(v) and node_of_handle(v) < first:
             return True
     if last == 0 or not may_depend_on_others(g, first, last):
         return False
-    reached = <unsigned char*>PyMem_Calloc(last - first + 1, 1)
-    if reached == NULL:
+    marks = <unsigned char*>PyMem_Calloc(last - first + 1, 1)
+    if marks == NULL:
         raise MemoryError(f"no memory for the derivatives of {last - first + 1} nodes")
+    for v in handles:
+        node = node_of_handle(v)
+        if node <= last:
+            marks[node - first] = OWN
     for v in outputs:
         if is_handle(v):
-            reached[node_of_handle(v) - first] = 1
+            marks[node_of_handle(v) - first] |= REACHED
     try:
-        return reaches_before(g, first, last, reached)
+        return reaches_others(g, first, last, marks)
     finally:
-        PyMem_Free(reached)
+        PyMem_Free(marks)
 
 
-cdef bint is_symbolic(Graph g, list inputs, list outputs, list given) except -1:
+cdef bint is_symbolic(Graph g, int first, list handles, list outputs, list given) except -1:
     for number in given:
         if type(number) is Var:
             check_same(g, (<Var>number).graph)
             return True
         if type(number) is VarArray:
             return True
-    return g.open_recordings or depends_on_others(g, inputs, outputs)
+    return g.open_recordings or depends_on_others(g, first, handles, outputs)
 
 
 cdef Graph graph_of(list handles):
@@ -300,20 +357,21 @@ def settled(list outputs, list inputs):
     """The outputs as the caller gets them: numbers, but vars where these depend on others than the inputs."""
     parts = expanded(outputs, outputs)[0]
     cdef Graph g = graph_of(parts)
-    if is_symbolic(g, opened(inputs), parts, []):
+    cdef list handles = opened(inputs)
+    if is_symbolic(g, start_of(g, inputs, handles), handles, parts, []):
         return list(outputs)
-    return [output.data if type(output) is VarArray else number_at(g, output) for output in outputs]
+    return [np.array(output.data) if type(output) is VarArray else number_at(g, output) for output in outputs]
 
 
 def value_and_derivatives(Var output, list inputs):
     """Value of an output, and its derivatives in each of the inputs, a list. No leaf's `grad` changes."""
     cdef Graph g = output.graph
     cdef list handles = opened(inputs)
-    cdef int first = first_of(g, handles), node
+    cdef int first = start_of(g, inputs, handles), node
     check_owner(g)
     node = node_of(output)
     if g.open_recordings or node < first or (
-            may_depend_on_others(g, first, node) and depends_on_others(g, handles, [output])):
+            may_depend_on_others(g, first, node) and depends_on_others(g, first, handles, [output])):
         return output, gathered(inputs, derive(g, handles, [output], [1.0], True))
     if has_arrays(g, first, node):
         sweep_arrays(g, [(output, 1.0)], False)
@@ -340,7 +398,7 @@ def pull(list inputs, list outputs, list adjoints):
     cdef Graph g = graph_of(outputs)
     cdef double number
     cdef int sums = 0, first
-    if is_symbolic(g, handles, outputs, adjoints):
+    if is_symbolic(g, start_of(g, inputs, handles), handles, outputs, adjoints):
         return gathered(inputs, derive(g, handles, outputs, adjoints, True))
     if has_arrays(g, 1, last_of(outputs)):
         seeds = [(output, adjoint if type(output) is ArrayNode else demand_number(adjoint))
@@ -390,7 +448,7 @@ def push(list inputs, list outputs, list tangents):
             given.append(direction)
     handles = opened(inputs)
     parts = expanded(outputs, outputs)[0]
-    found = iter(pushed(handles, parts, given))
+    found = iter(pushed(inputs, handles, parts, given))
     results = []
     for output in outputs:
         if type(output) is VarArray and len(expanded([output], [0.0])[0]) == 1 and type(
@@ -404,14 +462,14 @@ def push(list inputs, list outputs, list tangents):
     return results
 
 
-cdef list pushed(list handles, list outputs, list tangents):
+cdef list pushed(list inputs, list handles, list outputs, list tangents):
     """The same for vars and array nodes."""
     cdef Graph g = graph_of(outputs)
     cdef list numbers
     cdef int first, last, node
     cdef double* tangent
     first, last = first_of(g, handles), last_of(outputs)
-    if is_symbolic(g, handles, outputs, tangents):
+    if is_symbolic(g, start_of(g, inputs, handles), handles, outputs, tangents):
         return derive(g, handles, outputs, tangents, False)
     if last < first:
         return [None if type(output) is ArrayNode else 0.0 for output in outputs]
@@ -436,9 +494,11 @@ cdef list pushed(list handles, list outputs, list tangents):
 
 
 cdef object number_of_derivative(Graph g, object x):
-    """A derivative that was recorded, as a number or array of numbers."""
+    """A derivative that was recorded, as a number or an array of numbers that nobody else has."""
     if type(x) is VarArray:
         return np.array(x.data)
+    if type(x) is np.ndarray:
+        return x.copy()
     return number_at(g, x)
 
 

@@ -38,6 +38,37 @@ def close_recording(int first):
     g.forget_after(first)
 
 
+def open_body():
+    """Begin to record one call of a function that is to be applied to many lanes, also within a recording.
+
+    Gives what `close_body` takes. What is recorded is for `wengert._core.taping.body_of`, and not for a program.
+    """
+    cdef Graph g = own_graph()
+    before = (g.n_nodes, g.guards, g.codes, g.numbers_of_codes, g.here)
+    if not g.open_recordings:
+        g.codes, g.numbers_of_codes, g.here = [], {}, 0
+        g.note_origins()
+    g.guards = []
+    g.open_recordings += 1
+    return before
+
+
+def close_body(tuple before):
+    """End the recording that `open_body` began, and drop what it recorded."""
+    cdef Graph g = own_graph()
+    cdef int first
+    first, g.guards, g.codes, g.numbers_of_codes, g.here = before
+    g.open_recordings -= 1
+    if not g.open_recordings:
+        g.origin = None
+    g.forget_after(first)
+
+
+def is_in_body():
+    """Is one call of a function recorded within another recording?"""
+    return own_graph().open_recordings > 1
+
+
 def is_recording():
     """Is this thread recording a function for a program?"""
     return own_graph().open_recordings > 0
@@ -52,22 +83,25 @@ def add_input(double value, bint varying):
     """An input of the recording: a var that differs from lane to lane, or is the same for all."""
     cdef Graph g = own_graph()
     reserve(g)
-    return wrap(g, append(g, LANE if varying else INPUT, 0, 0, value, 0.0, 0.0))
+    return wrap(g, append(g, LANE if varying else INPUT, 0, 0, value, 0.0, 1.0))  # 1: it is open, see inputs.pyx
 
 
 def add_array(values):
     """An array as an input of the recording: a node."""
-    return append_structured(own_graph(), INPUT_ARRAY, (), {}, np.array(values))
+    cdef Graph g = own_graph()
+    handle = append_structured(g, INPUT_ARRAY, (), {}, np.array(values))
+    g.slope1[node_of_handle(handle)] = 1.0
+    return handle
 
 
 def needs_arrays(int first, list handles):
     """Does one of these vars and arrays, or what it needs of this recording, come from arrays? Numbers do not count."""
     cdef Graph g = own_graph()
     cdef int node
-    if not has_arrays(g, first, g.n_nodes):
-        return False
     if any([isinstance(handle, VarArray) for handle in handles]):
         return True
+    if not has_arrays(g, first, g.n_nodes):
+        return False
     nodes = np.array([node_of_handle(handle) for handle in handles if type(handle) is Var], np.int32)
     cdef unsigned char[::1] reached = g.reached_from(nodes)
     for node in reversed(g.records):

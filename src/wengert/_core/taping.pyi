@@ -13,6 +13,12 @@ def tape_of(
     outputs: list[tuple[Any, tuple[int, ...] | None]],
     guards: list[tuple[Var, bool, int]],
 ) -> Tape: ...
+def body_of(
+    first: int,
+    inputs: list[Any],
+    outputs: list[tuple[Any, tuple[int, ...] | None]],
+    guards: list[tuple[Var, bool, int]],
+) -> tuple[Tape, list[Any]]: ...
 def body_tape(
     first: int,
     inputs: list[tuple[Any, int, tuple[int, ...] | None]],

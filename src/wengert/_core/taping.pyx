@@ -1,7 +1,7 @@
 """How does a recording with arrays become a tape?
 
 The tape (array_tape.py) lists what outputs and guards need of a recording, arrays and scalars alike, in the order of
-the graph.
+the graph. That of a function of one lane may use what was recorded before it, which then is among its inputs.
 """
 
 import math
@@ -9,10 +9,10 @@ import math
 import numpy as np
 
 from wengert import ops
-from wengert._core.array_node cimport Record, argument_nodes, handle_at
+from wengert._core.array_node cimport ArrayNode, Record, argument_nodes, handle_at
 from wengert._core.array_node import INPUT_ARRAY, LEAF_ARRAY
 from wengert._core.arrays import of_node
-from wengert._core.codes cimport ELEMENT, INPUT, LEAF, PAIR, STRUCTURED, WHERE
+from wengert._core.codes cimport ELEMENT, INPUT, LEAF, PAIR, STOP_GRADIENT, STRUCTURED, WHERE
 from wengert._core.current cimport own_graph
 from wengert._core.derive cimport is_handle, node_of_handle
 from wengert._core.graph cimport Graph
@@ -32,10 +32,41 @@ cdef class Taping:
     cdef dict place  # of each graph node: its entry
     cdef dict constants  # entries of numbers
     cdef dict positions  # of origins
+    cdef int first  # nodes before it are outside; they may be used by a body only
+    cdef list outside  # handles of those that are used, each an input
+    cdef list outside_entries  # their entries
+    cdef set enclosing  # nodes that are inputs of functions around, opened late
+    cdef bint is_body
 
-    def __init__(self):
-        self.g = own_graph()
+    def __init__(self, int first, bint is_body):
+        self.g, self.first, self.is_body = own_graph(), first, is_body
         self.nodes, self.place, self.constants, self.positions = [], {}, {}, {}
+        self.outside, self.outside_entries, self.enclosing = [], [], set()
+
+    cdef bint is_outside(self, int node) except -1:
+        """Is it from before, or an input that is opened late: of a transform around, which therefore is still open?"""
+        cdef Graph g = self.g
+        if node < self.first or node in self.enclosing:
+            return True
+        if g.op[node] == STRUCTURED and (<Record>g.records[node]).row is not INPUT_ARRAY:
+            return False
+        return self.is_body and g.slope1[node] == 1.0 and (g.op[node] == STRUCTURED or g.op[node] == INPUT)
+
+    cdef int entry(self, int node) except -1:
+        """The entry of a node; that of one outside is an input."""
+        if node not in self.place and self.is_outside(node):
+            handle = handle_at(self.g, node)
+            self.outside.append(handle)
+            shape = (<ArrayNode>handle).value.shape if type(handle) is ArrayNode else ()
+            place = self.add("input", "", (), (), shape, FLOAT, None, 0)
+            self.outside_entries.append(place)
+            record = self.g.records.get(node)
+            if record is not None and (<Record>record).dtype.kind in "biu":
+                # Programs take floats.
+                place = self.add("row", "cast", (place,), (("dtype", (<Record>record).dtype),), shape,
+                                 (<Record>record).dtype, None, 0)
+            self.place[node] = place
+        return self.place[node]
 
     cdef int add(self, str kind, str name, tuple args, tuple params, tuple shape, dtype, constant, origin) except -1:
         where = None
@@ -57,7 +88,7 @@ cdef class Taping:
         return self.constants[key]
 
     cdef int operand(self, int node, double number) except -1:
-        return self.place[node] if node else self.constant(number)
+        return self.entry(node) if node else self.constant(number)
 
     cdef int read_scalar(self, int node) except -1:
         """The entry of a scalar node."""
@@ -65,7 +96,7 @@ cdef class Taping:
         cdef int op = g.op[node], pair = g.arg1[node]
         if op == LEAF or (op == INPUT and not g.arg0[node]):
             return self.constant(g.value[node])
-        if op == INPUT:
+        if op == INPUT or (op == STOP_GRADIENT and not self.is_body):
             return self.operand(g.arg0[node], g.slope0[node])
         row = ROW_OF[op]
         if op == WHERE:
@@ -84,9 +115,9 @@ cdef class Taping:
         cdef list wanted = argument_nodes(g, node)
         if record.row is LEAF_ARRAY or (record.row is INPUT_ARRAY and not wanted):
             return self.constant(record.value)
-        args = tuple([self.place[arg] if arg else self.constant(constant)
+        args = tuple([self.entry(arg) if arg else self.constant(constant)
                       for arg, constant in zip(wanted, record.constants)])
-        if record.row is INPUT_ARRAY:
+        if record.row is INPUT_ARRAY or (record.row.name == "stop_gradient" and not self.is_body):
             return args[0]
         shape = () if record.value is None else record.value.shape
         kind = "op" if type(record.row) is ops.Op else "row"
@@ -95,7 +126,7 @@ cdef class Taping:
 
     cdef int read_element(self, int node) except -1:
         cdef Graph g = self.g
-        array = self.place[g.arg0[node]]
+        array = self.entry(g.arg0[node])
         shape = self.nodes[array].shape
         key = tuple([int(k) for k in np.unravel_index(<Py_ssize_t>g.slope1[node], shape)])
         return self.add("row", "getitem", (array,), (("key", key),), (), FLOAT, None, g.origin[node])
@@ -108,80 +139,6 @@ cdef class Taping:
                 place = self.add("row", "getitem", (place,), (("key", index),), (), FLOAT, None, 0)
             self.place[node_of_handle(handle)] = place
         return 0
-
-    cdef int read_from(self, int first, const unsigned char[::1] reached) except -1:
-        """Write down the nodes that are reached, from the first of the recording on."""
-        cdef Graph g = self.g
-        cdef int node
-        for node in range(first, g.n_nodes):
-            if not reached[node] or g.op[node] == PAIR or node in self.place:
-                continue
-            if g.op[node] == STRUCTURED:
-                self.place[node] = self.read_structured(node)
-            elif g.op[node] == ELEMENT:
-                self.place[node] = self.read_element(node)
-            else:
-                self.place[node] = self.read_scalar(node)
-        return 0
-
-    cdef list places_of(self, list outputs):
-        """The entries of outputs."""
-        cdef list places = []
-        for parts, shape in outputs:
-            if type(parts) is list:
-                args = tuple([self.place[node_of_handle(x)] if is_handle(x) else self.constant(x) for x in parts])
-                places.append(args[0] if shape is None else
-                              self.add("row", "assemble", args, (("shape", shape),), shape, FLOAT, None, 0))
-            else:
-                places.append(self.place[node_of_handle(parts)])
-        return places
-
-    cdef list capture(self, int first, const unsigned char[::1] reached, set enclosing):
-        """Make what comes from outside of the recording inputs of the tape; gives pairs of node and entry.
-
-        That is what is older, and inputs of functions around that were opened only now: of an open transform, or among
-        the `enclosing` nodes.
-        """
-        cdef Graph g = self.g
-        cdef int node, arg, k
-        cdef list found = []
-        cdef set seen = set()
-        for node in range(first, g.n_nodes):
-            if not reached[node] or node in self.place:
-                continue
-            if node in enclosing or (g.slope1[node] == 1.0 and self.is_input(node)):
-                found.append(node)
-                continue
-            for k in range(2):
-                arg = g.arg0[node] if k == 0 else g.arg1[node]
-                if 0 < arg < first and arg not in seen:
-                    seen.add(arg)
-                    found.append(arg)
-        pairs = []
-        for node in found:
-            record = g.records.get(node)
-            shape, dtype = (), FLOAT
-            if record is not None:
-                shape, dtype = () if (<Record>record).value is None else (<Record>record).value.shape, (
-                    <Record>record).dtype
-            entry = place = self.add("input", "", (), (), shape, FLOAT, None, 0)
-            if dtype != FLOAT:
-                place = self.add("row", "cast", (entry,), (("dtype", dtype),), shape, dtype, None, 0)
-            self.place[node] = place
-            pairs.append((node, entry))
-        return pairs
-
-    cdef bint is_input(self, int node) except -1:
-        cdef Graph g = self.g
-        if g.op[node] == STRUCTURED:
-            return (<Record>g.records[node]).row is INPUT_ARRAY
-        return g.op[node] == INPUT
-
-
-cdef object reached_of(Graph g, list outputs, list guards):
-    roots = [x for parts, _ in outputs for x in (parts if type(parts) is list else [parts]) if is_handle(x)]
-    roots += [guard[0] for guard in guards]
-    return np.asarray(g.reached_from(np.array([node_of_handle(x) for x in roots], np.int32)))
 
 
 def tape_of(int first, list inputs, list arrays, list outputs, list guards):
@@ -199,22 +156,42 @@ def tape_of(int first, list inputs, list arrays, list outputs, list guards):
         Of each output: its elements with its shape, or the array itself.
     guards : list of (Var, bool, int)
     """
-    cdef Taping tape = Taping()
+    cdef Taping tape = Taping(first, False)
     taken = [tape.add("input", "", (), (), shape, FLOAT, None, 0) for shape in arrays]
     tape.take_inputs(inputs, taken)
-    reached = reached_of(tape.g, outputs, guards)
-    if np.any(reached[:first]):
-        raise TracingError(
-            "the function that is compiled uses a var from outside, whose value would be frozen; pass it as an "
-            "argument, or its number v.data if it never changes"
-        )
-    tape.read_from(first, reached)
-    places = tape.places_of(outputs)
-    return Tape(tape.nodes, taken, places, [(tape.place[node_of_handle(v)], bool(outcome)) for v, outcome, _ in guards])
+    return written(tape, taken, outputs, guards)
+
+
+def body_of(int first, list inputs, list outputs, list guards):
+    """The tape of one call of a function, and what it uses from before, which are the last inputs of the tape.
+
+    Parameters
+    ----------
+    first : int
+        The node with which the call begins.
+    inputs : list of Var or ArrayNode
+        What the function was given.
+    outputs, guards : list
+        As for `tape_of`.
+
+    Returns
+    -------
+    tape : Tape
+    outside : list of Var or ArrayNode
+    """
+    cdef Taping tape = Taping(first, True)
+    taken = []
+    for handle in inputs:
+        shape = (<ArrayNode>handle).value.shape if type(handle) is ArrayNode else ()
+        place = tape.add("input", "", (), (), shape, FLOAT, None, 0)
+        tape.place[node_of_handle(handle)] = place
+        taken.append(place)
+    result = written(tape, taken, outputs, guards)
+    return result, tape.outside
 
 
 def body_tape(int first, list inputs, list arrays, list outputs, list enclosing):
-    """The tape of a body, which may use vars from outside: they become inputs too, before the others.
+    """The same for the body of a loop: what it uses from before are the first inputs.
 
     Parameters
     ----------
@@ -229,13 +206,43 @@ def body_tape(int first, list inputs, list arrays, list outputs, list enclosing)
     captured : list of (Var or VarArray)
         What the first inputs stand for.
     """
-    cdef Taping tape = Taping()
-    cdef Graph g = tape.g
+    cdef Taping tape = Taping(first, True)
+    tape.enclosing = set([node_of_handle(x) for x in enclosing])
     taken = [tape.add("input", "", (), (), shape, FLOAT, None, 0) for shape in arrays]
     tape.take_inputs(inputs, taken)
-    reached = reached_of(g, outputs, [])
-    pairs = tape.capture(first, reached, {node_of_handle(x) for x in enclosing})
-    tape.read_from(first, reached)
-    captured = [of_node(handle_at(g, node)) for node, _ in pairs]
-    places = tape.places_of(outputs)
-    return Tape(tape.nodes, [entry for _, entry in pairs] + taken, places, []), captured
+    whole = written(tape, [], outputs, [])
+    return Tape(whole.nodes, tape.outside_entries + taken, whole.outputs, []), [of_node(x) for x in tape.outside]
+
+
+cdef object written(Taping tape, list taken, list outputs, list guards):
+    """The tape with all that outputs and guards need."""
+    cdef Graph g = tape.g
+    cdef int node, first = tape.first
+    roots = [x for parts, _ in outputs for x in (parts if type(parts) is list else [parts]) if is_handle(x)]
+    roots += [guard[0] for guard in guards]
+    nodes = np.array([node_of_handle(x) for x in roots], np.int32)
+    cdef unsigned char[::1] reached = g.reached_from(nodes)
+    if not tape.is_body and np.any(np.asarray(reached)[:first]):
+        raise TracingError(
+            "the function that is compiled uses a var from outside, whose value would be frozen; pass it as an "
+            "argument, or its number v.data if it never changes"
+        )
+    for node in range(first, g.n_nodes):
+        if not reached[node] or g.op[node] == PAIR or node in tape.place or tape.is_outside(node):
+            continue
+        if g.op[node] == STRUCTURED:
+            tape.place[node] = tape.read_structured(node)
+        elif g.op[node] == ELEMENT:
+            tape.place[node] = tape.read_element(node)
+        else:
+            tape.place[node] = tape.read_scalar(node)
+    places = []
+    for parts, shape in outputs:
+        if type(parts) is list:
+            args = tuple([tape.entry(node_of_handle(x)) if is_handle(x) else tape.constant(x) for x in parts])
+            places.append(args[0] if shape is None else
+                          tape.add("row", "assemble", args, (("shape", shape),), shape, FLOAT, None, 0))
+        else:
+            places.append(tape.entry(node_of_handle(parts)))
+    guarded = [(tape.entry(node_of_handle(v)), bool(outcome)) for v, outcome, _ in guards]
+    return Tape(tape.nodes, taken + tape.outside_entries, places, guarded)
