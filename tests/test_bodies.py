@@ -438,6 +438,28 @@ def test_an_endless_loop_is_interrupted() -> None:
     assert newton(9.0) == pytest.approx(3.0)
 
 
+# ---- lanes ----
+
+
+@pytest.mark.parametrize("n", [1, 20])
+def test_every_lane_has_its_own_loop(n: int) -> None:
+    rows = np.linspace(0.2, 1.0, 3 * n).reshape(3, n)
+
+    def looped(y: Any) -> Any:
+        return np.sum(wg.scan(lambda c, x: (np.tanh(c * y + x), None), y, np.array([0.1, 0.2]))[0])
+
+    def halved(y: Any) -> Any:
+        return wg.while_loop(lambda s: s > 0.5, lambda s: s * 0.5, 4.0 * np.sum(y * y))
+
+    for f in (looped, halved, wg.checkpoint(looped)):
+        for g in (f, wg.grad(f)):
+            wanted = np.stack([g(row) for row in rows])
+            assert_allclose(wg.vmap(g)(rows), wanted, rtol=1e-12)
+            assert_allclose(wg.compile(wg.vmap(g))(rows), wanted, rtol=1e-12)
+        summed = wg.grad(lambda x: np.sum(wg.vmap(f)(x)))  # noqa: B023
+        assert_allclose(summed(rows), wanted, rtol=1e-12)
+
+
 # ---- checkpoint, stop_gradient ----
 
 
