@@ -167,9 +167,15 @@ def test_elements_that_are_not_there(key):
 
 def test_element_by_a_var_is_refused():
     x = of_leaves(X)
-    for key in (x[0], x > 0.0):
-        with pytest.raises(TracingError):
-            x[key]
+    with pytest.raises(TracingError):
+        x[x[0]]
+
+
+def test_a_mask_selects_where_values_are_known():
+    f = lambda x: np.sum(x[x > 0.0] ** 2)  # noqa: E731
+    np.testing.assert_array_equal(wg.grad(f)(X), np.where(X > 0.0, 2.0 * X, 0.0))
+    with pytest.raises(TracingError, match="where"):
+        wg.compile(f)(X)
 
 
 def test_assignment_gives_the_array_another_value():

@@ -45,7 +45,7 @@ def in_lanes(case, varies):
     return whole, each
 
 
-@pytest.mark.parametrize("case, varies", list(applications()))
+@pytest.mark.parametrize(("case", "varies"), list(applications()))
 def test_a_rule_is_a_loop_over_lanes(case, varies):
     whole, each = in_lanes(case, varies)
     found = apply_to_lanes(case.row, whole, varies, case.params, N)
@@ -54,10 +54,12 @@ def test_a_rule_is_a_loop_over_lanes(case, varies):
     np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12, equal_nan=True)
 
 
-@pytest.mark.parametrize("case, varies", list(applications()))
+@pytest.mark.parametrize(("case", "varies"), list(applications()))
 def test_its_gradient_is_a_loop_over_lanes(case, varies):
     row = ROWS[case.row]
-    positions = [k for k, x in enumerate(case.args) if row.has_rule(k) and np.asarray(x).dtype.kind == "f" and np.size(x)]
+    positions = [
+        k for k, x in enumerate(case.args) if row.has_rule(k) and np.asarray(x).dtype.kind == "f" and np.size(x)
+    ]
     value = np.asarray(row.value(*case.args, **case.params))
     if not positions or value.dtype.kind != "f" or not value.size:
         pytest.skip("no derivative")
@@ -77,9 +79,7 @@ def test_its_gradient_is_a_loop_over_lanes(case, varies):
         )
 
     mapped = wg.vmap(lambda w, *args: np.sum(w * row(*args, **case.params)), (0, *[0 if v else None for v in varies]))
-    gradient = wg.compile(
-        wg.grad(lambda *xs: np.sum(mapped.on_arrays(weights, *fill(whole, xs))), range(len(free)))
-    )
+    gradient = wg.compile(wg.grad(lambda *xs: np.sum(mapped.on_arrays(weights, *fill(whole, xs))), range(len(free))))
     found = gradient(*[np.asarray(whole[i], float) for i in free])
     lanes = [of_lane(k) for k in range(N)]
     for j, i in enumerate(free):
@@ -174,7 +174,9 @@ def test_jax():
     same(wg.vmap(wg.vmap(lambda b, a: np.linalg.solve(a, b), (0, None)), (None, 0), 1)(B, A), pairs)
 
 
-@pytest.mark.parametrize("outer, inner", [((0, None), (None, 0)), ((None, 0), (0, None)), ((0, 0), (None, 0))], ids=str)
+@pytest.mark.parametrize(
+    ("outer", "inner"), [((0, None), (None, 0)), ((None, 0), (0, None)), ((0, 0), (None, 0))], ids=str
+)
 def test_lanes_within_lanes(outer, inner):
     def f(b, a):
         return np.linalg.solve(a, b) * wg.exp(b[0])
@@ -244,7 +246,9 @@ def test_vars_that_the_function_finds_outside(transform):
     same(x.grad, 20 * M * B[0])
 
 
-@pytest.mark.parametrize("in_axes, out_axes", [((1, 0), 1), ((2, 0), -1), ((-1, None), 0), ((0, None), -2)], ids=str)
+@pytest.mark.parametrize(
+    ("in_axes", "out_axes"), [((1, 0), 1), ((2, 0), -1), ((-1, None), 0), ((0, None), -2)], ids=str
+)
 def test_axes(in_axes, out_axes):
     def f(a, b):
         return np.linalg.inv(a) * b[0]

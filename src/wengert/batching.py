@@ -1,9 +1,9 @@
 """How does a structured op, written for one lane, work on all lanes at once?
 
-Arrays that differ from lane to lane have the lanes along their first axis, which the function of one lane does not see;
-uniform arrays are as they are.  `RULES` says of every row which application of rows computes all lanes: mostly the same
-row with its axes counted one further, as NumPy's functions of matrices take stacks already.  Rules are calls of rows, so
-what they do is recorded and differentiated like anything else.  A row without a rule is applied lane by lane.
+Arrays that differ from lane to lane have the lanes along their first axis, which the function of one lane does not
+see; uniform arrays are as they are.  `RULES` says of every row which application of rows computes all lanes: mostly the
+same row with its axes counted one further, as NumPy's functions of matrices take stacks already.  Rules are calls of
+rows, so what they do is recorded and differentiated like anything else.  A row without a rule is applied lane by lane.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Flags = tuple[bool, ...]
 Params = dict[str, Any]
 Shape = tuple[int, ...]
 Rule = Callable[[Any, Args, Flags, Params, int], Any]
-"""``(row, args, varies, params, n_lanes)`` to the result, with the lanes in front.  `varies` says which args have lanes."""
+"""``(row, args, varies, params, n_lanes)`` to the result, the lanes in front.  `varies` says which args have lanes."""
 
 ALL = Slice(None, None, None)
 
@@ -268,9 +268,7 @@ def solution(row: Any, args: Args, varies: Flags, params: Params, n: int) -> Any
 
 def einsum(row: Any, args: Args, varies: Flags, params: Params, n: int) -> Any:
     """One more letter."""
-    labels, output = explicit(
-        params["subscripts"], [len(lane_shape(x, v)) for x, v in zip(args, varies, strict=True)]
-    )
+    labels, output = explicit(params["subscripts"], [len(lane_shape(x, v)) for x, v in zip(args, varies, strict=True)])
     lane = next(letter for letter in string.ascii_letters if letter not in "".join(labels))
     terms = [lane + label if v else label for label, v in zip(labels, varies, strict=True)]
     return row(*args, subscripts=f"{','.join(terms)}->{lane}{output}")

@@ -358,12 +358,12 @@ class Compiled(Caller):
             if results is None:
                 results = self.results_of(form, arguments.n_lanes)
             check_same_form(form, results.form)
-            results.put(elements, k)
+            results.put(elements, k)  # type: ignore[arg-type]  # numbers, since no vars came in
         if results is None:
             if refused:
                 raise np.linalg.LinAlgError(f"in every lane: {refused[0]}")
             raise ShapeError("a mapped function of matrices needs at least one lane")
-        for k, reason in refused.items():
+        for k in refused.keys():
             results.put([math.nan] * sum(leaf.size for leaf in results.forms), k)
         if refused:
             lanes = ", ".join(map(str, refused))
@@ -397,14 +397,16 @@ class Compiled(Caller):
         try:
             entry = self.entry_of(arguments)
         except NeedsArrays:
-            return self.on_arrays.program(*args, **kwargs)
+            of_arrays: Program = self.on_arrays.program(*args, **kwargs)
+            return of_arrays
         if self.mapped is None:
             path, _ = self.follow(entry, arguments)
         else:
             path = self.path_of_first_lane(entry, arguments.lanes(slice(0, 1)))
         if path is None:
             raise TracingError("these arguments take a path that is not compiled")
-        return path.recorded.program
+        found: Program = path.recorded.program
+        return found
 
     def path_of_first_lane(self, entry: Entry, arguments: Arguments) -> Path | None:
         """The path of a mapped function on which no guard fails, for a single lane or none."""

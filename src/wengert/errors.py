@@ -35,5 +35,5 @@ class NeedsArrays(WengertError):  # noqa: N818  (a signal within the package)
     """What a mapped function does cannot be done lane by lane in slots: it has to be recorded with whole arrays."""
 
 
-class LanesDiffer(WengertError):
+class LanesDiffer(WengertError):  # noqa: N818  (a signal within the package)
     """Lanes of a mapped function take different branches, so they cannot be computed as one array."""

@@ -100,7 +100,7 @@ class Mapped:
             for leaf, axis in zip(leaves, mapped_axes(args, kwargs, self.in_axes), strict=True)
         ]
         in_slots = mine is not None and not mine.is_whole and not recording.is_in_body()
-        if in_slots and can_be_recorded(mine, leaves, axes):
+        if mine is not None and in_slots and can_be_recorded(mine, leaves, axes):
             return self.recorded(mine, leaves, axes, spec)
         many = n_lanes_of(leaves, axes) > FEW_LANES and not recording.is_in_lanes()
         if many or (recording.is_recording() and not in_slots):
