@@ -37,6 +37,7 @@ cdef enum:
 surface = None
 """The functions of NumPy that take these arrays: numpy_functions.py, which puts itself here."""
 
+cdef object FLOAT = np.dtype(np.float64)
 cdef dict MOVES = {"reshape": 1, "transpose": 1, "broadcast_to": 1, "getitem": 1, "take": 1, "take_along": 1, "put": 2,
                    "concatenate": -1}
 # Rows that only move elements, and how many of their arguments these come from; -1 for all.
@@ -670,10 +671,10 @@ cdef object recorded(row, tuple arguments, dict params):
             x = constant(x)
             handles.append(x)
             values.append(x)
-    with np.errstate(all="ignore"):
-        if type(row) is ops.Op:
-            value = apply_elementwise(row.code, tuple(values))
-        else:
+    if type(row) is ops.Op:
+        value = apply_elementwise(row.code, tuple(values))  # our own kernels, which warn of nothing
+    else:
+        with np.errstate(all="ignore"):
             value = row.value(*values, **params)
     if not g.open_recordings and isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biu":
         return value  # no derivative goes through it, and nothing will be replayed
@@ -683,6 +684,8 @@ cdef object recorded(row, tuple arguments, dict params):
 cdef object constant(x):
     """An operand that is no var: a float, or an array of numbers as it is now."""
     cdef double number
+    if type(x) is np.ndarray and x.dtype is FLOAT and x.ndim:
+        return x.copy()
     if isinstance(x, (np.ndarray, list, tuple)):
         x = np.asarray(x)
         if checked(x).dtype.kind == "c":
@@ -808,6 +811,8 @@ cdef object matmul_by_elements(a, b):
 
 def elementwise(str name, tuple arguments):
     """An op on numbers, vars and arrays of them, broadcast against each other."""
+    if is_plain(name, arguments):
+        return recorded(ops.OPS[name], arguments, {})
     arrays = [x for x in arguments if is_array(x)]
     row = ops.OPS[name]
     cdef bint is_complex = any([isinstance(x, np.ndarray) and x.dtype.kind == "c" for x in arguments])
@@ -836,10 +841,29 @@ def elementwise(str name, tuple arguments):
 cdef object operation(str name, object left, object right):
     """An operator; NotImplemented if the other side is nothing we know."""
     cdef double number
-    for x in (left, right):
+    cdef tuple both = (left, right)
+    if is_plain(name, both):
+        return recorded(ops.OPS[name], both, {})
+    for x in both:
         if not (is_array(x) or type(x) is Var or read_number(x, &number)):
             return NotImplemented
-    return elementwise(name, (left, right))
+    return elementwise(name, both)
+
+
+cdef bint is_plain(str name, tuple arguments) except -1:
+    """Is it an op on arrays that are nodes, numbers and arrays of numbers? Most are; this saves a look at other ways."""
+    cdef bint any_node = False
+    for x in arguments:
+        if type(x) is VarArray:
+            if (<VarArray>x).elements is not None or (<VarArray>x).array is None:
+                return False
+            any_node = True
+        elif type(x) is np.ndarray:
+            if x.dtype.kind not in "fiub":
+                return False
+        elif type(x) is not float:
+            return False
+    return any_node and name != "pow" and not own_graph().open_lanes
 
 
 cdef bint is_two(object exponent) except -1:
