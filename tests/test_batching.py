@@ -272,6 +272,19 @@ def test_outputs_that_do_not_vary():
         wg.vmap(np.linalg.inv, out_axes=None)(A)
 
 
+def test_loops_within_lanes():
+    def steps(b, a):
+        return np.sum(wg.scan(lambda c, x: (np.tanh(a @ c / 9.0) + x, None), b, np.arange(5.0))[0])
+
+    def root(b):
+        return wg.while_loop(lambda x: abs(x * x - b[0]) > 1e-13, lambda x: (x + b[0] / x) / 2.0, 1.0)
+
+    same(wg.vmap(wg.grad(steps))(B, A), loop(wg.grad(steps), (0, 0), B, A))
+    positive = np.abs(B) + 0.5
+    same(wg.vmap(root)(positive), np.sqrt(positive[:, 0]))
+    same(wg.vmap(wg.grad(root))(positive), loop(wg.grad(root), (0,), positive))
+
+
 # ---- branches and failures ----
 
 

@@ -12,7 +12,7 @@ from wengert import ops
 from wengert._core.array_node cimport ArrayNode, Record, argument_nodes, handle_at
 from wengert._core.array_node import INPUT_ARRAY, LEAF_ARRAY
 from wengert._core.arrays import of_node
-from wengert._core.codes cimport ELEMENT, INPUT, LEAF, PAIR, STOP_GRADIENT, STRUCTURED, WHERE
+from wengert._core.codes cimport ELEMENT, INPUT, LANE, LEAF, PAIR, STOP_GRADIENT, STRUCTURED, WHERE
 from wengert._core.current cimport own_graph
 from wengert._core.derive cimport is_handle, node_of_handle
 from wengert._core.graph cimport Graph
@@ -50,7 +50,7 @@ cdef class Taping:
             return True
         if g.op[node] == STRUCTURED and (<Record>g.records[node]).row is not INPUT_ARRAY:
             return False
-        return self.is_body and g.slope1[node] == 1.0 and (g.op[node] == STRUCTURED or g.op[node] == INPUT)
+        return self.is_body and g.slope1[node] == 1.0 and g.op[node] in (STRUCTURED, INPUT, LANE)
 
     cdef int entry(self, int node) except -1:
         """The entry of a node; that of one outside is an input."""
@@ -94,9 +94,9 @@ cdef class Taping:
         """The entry of a scalar node."""
         cdef Graph g = self.g
         cdef int op = g.op[node], pair = g.arg1[node]
-        if op == LEAF or (op == INPUT and not g.arg0[node]):
+        if op == LEAF or ((op == INPUT or op == LANE) and not g.arg0[node]):
             return self.constant(g.value[node])
-        if op == INPUT or (op == STOP_GRADIENT and not self.is_body):
+        if op == INPUT or op == LANE or (op == STOP_GRADIENT and not self.is_body):
             return self.operand(g.arg0[node], g.slope0[node])
         row = ROW_OF[op]
         if op == WHERE:
