@@ -18,7 +18,14 @@ PUBLISHED = (15099.0, 1469.1)
 """Variances of the noise and of the steps of the level."""
 
 
-def log_likelihood(y, mean, covariance, observe, noise, move, steps):
+def python_loop(step, state, xs):
+    """What `wengert.scan` does, unrolled while it is recorded: longer to record, and faster for small states."""
+    for x in xs:
+        state, _ = step(state, x)
+    return state, None
+
+
+def log_likelihood(y, mean, covariance, observe, noise, move, steps, loop=python_loop):
     """Log density of observations, one by one.
 
     Parameters
@@ -31,26 +38,33 @@ def log_likelihood(y, mean, covariance, observe, noise, move, steps):
     noise : float
     move, steps : arrays of shape (m, m)
         The next state is ``move @ state`` plus a step of this covariance.
+    loop : callable
+        `python_loop` or `wengert.scan`.
     """
-    total = 0.0
-    for observation in y:
+
+    def next_year(state, observation):
+        mean, covariance, total = state
         surprise = observation - observe @ mean
         variance = observe @ covariance @ observe + noise
         total = total - 0.5 * (np.log(2.0 * np.pi * variance) + surprise**2 / variance)
         gain = move @ covariance @ observe / variance
         mean = move @ mean + gain * surprise
         covariance = move @ covariance @ (move - np.outer(gain, observe)).T + steps
+        return (mean, covariance, total), None
+
+    (_, _, total), _ = loop(next_year, (mean, covariance, 0.0), y)
     return total
 
 
-def local_level(log_variances, y):
+def local_level(log_variances, y, loop=python_loop):
     """The diffuse log likelihood of the local level model: the first observation says where the level is."""
     noise, step = np.exp(log_variances)
     one = np.ones((1, 1))
-    return log_likelihood(y[1:], y[:1], (noise + step) * one, np.ones(1), noise, one, step * one)
+    return log_likelihood(y[1:], y[:1], (noise + step) * one, np.ones(1), noise, one, step * one, loop)
 
 
 with_gradient = wg.compile(wg.value_and_grad(lambda x, y: -local_level(x, y)))
+with_gradient_by_scan = wg.compile(wg.value_and_grad(lambda x, y: -local_level(x, y, wg.scan)))
 hessian = wg.compile(wg.hessian(lambda x, y: -local_level(x, y)))
 
 

@@ -578,7 +578,7 @@ class Nothing:
 
 
 cases("call", lambda x, body: x**2, (some(4), {"body": Squares()}), (some(0), {"body": Squares()}))
-cases("custom", lambda y, x, rule: y, (some(4), some(4), {"rule": Nothing()}))
+cases("custom", lambda y, x, rule: y, (some(4).astype(np.float32), some(4), {"rule": Nothing()}))
 
 
 def cholesky_by_columns(a: Any) -> Any:

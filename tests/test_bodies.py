@@ -225,9 +225,11 @@ def test_arrays_from_outside_that_are_first_used_in_the_body() -> None:
 @pytest.mark.parametrize("n", [5, 40])
 def test_steps_that_get_an_index(way: Any, n: int) -> None:
     def f(a: Any) -> Any:
-        total, picked = wg.scan(
-            lambda s, i: (s * 0.5 + np.take(a, i) * i, np.take(a, i)), 0.0, np.arange(n), reverse=True
-        )
+        def step(carry: Any, i: Any) -> Any:
+            total, b = carry
+            return (total * 0.5 + b[i] * i, b), b[i]
+
+        (total, _), picked = wg.scan(step, (0.0, a), np.arange(n), reverse=True)
         return total + np.sum(picked * picked)
 
     a = np.cos(np.arange(n))
@@ -434,6 +436,28 @@ def test_an_endless_loop_is_interrupted() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, old)
     assert newton(9.0) == pytest.approx(3.0)
+
+
+# ---- lanes ----
+
+
+@pytest.mark.parametrize("n", [1, 20])
+def test_every_lane_has_its_own_loop(n: int) -> None:
+    rows = np.linspace(0.2, 1.0, 3 * n).reshape(3, n)
+
+    def looped(y: Any) -> Any:
+        return np.sum(wg.scan(lambda c, x: (np.tanh(c * y + x), None), y, np.array([0.1, 0.2]))[0])
+
+    def halved(y: Any) -> Any:
+        return wg.while_loop(lambda s: s > 0.5, lambda s: s * 0.5, 4.0 * np.sum(y * y))
+
+    for f in (looped, halved, wg.checkpoint(looped)):
+        for g in (f, wg.grad(f)):
+            wanted = np.stack([g(row) for row in rows])
+            assert_allclose(wg.vmap(g)(rows), wanted, rtol=1e-12)
+            assert_allclose(wg.compile(wg.vmap(g))(rows), wanted, rtol=1e-12)
+        summed = wg.grad(lambda x: np.sum(wg.vmap(f)(x)))  # noqa: B023
+        assert_allclose(summed(rows), wanted, rtol=1e-12)
 
 
 # ---- checkpoint, stop_gradient ----

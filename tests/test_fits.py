@@ -143,6 +143,15 @@ def test_variances_of_the_nile():
     assert maximum == pytest.approx(differences_of_a_level(kalman.FLOWS, *variances), rel=1e-12)
 
 
+def test_the_nile_by_scan():
+    """One recorded step in place of a hundred: another program, the same numbers."""
+    for variances in ([15000.0, 1500.0], [1e4, 1e4]):
+        value, gradient = kalman.with_gradient_by_scan(np.log(variances), kalman.FLOWS)
+        wanted, wanted_gradient = kalman.with_gradient(np.log(variances), kalman.FLOWS)
+        assert value == pytest.approx(wanted, rel=1e-13)
+        assert gradient == pytest.approx(wanted_gradient, rel=1e-9)
+
+
 def differences_of_a_level(y, noise, step):
     """The diffuse log likelihood without a filter: the differences of the observations are one Gaussian vector."""
     n = len(y) - 1

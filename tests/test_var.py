@@ -365,7 +365,7 @@ REFUSED = {
     TracingError: [
         "Var('3')", "Var(None)", "Var(1j)", "Var([1.0])", "Var(Var(1.0))", "Var({})",
         "float(x)", "int(x)", "complex(x)", "math.exp(x)", "math.sqrt(x)", "range(x)", "[1, 2][x]", "operator.index(x)",
-        "np.array(x)", "np.array([x, x])", "np.asarray(x, dtype=float)", "np.zeros(2) + [x, x]", 
+        "np.array(x)", "np.array([x, x])", "np.asarray(x, dtype=float)", "np.zeros(2) + [x, x]",
         "np.add.reduce([x, x])", "np.add(x, 1.0, out=np.zeros(()))",
         "np.spacing(x)", "np.nextafter(x, 0.5)",
         "pow(x, 2, 3)", "pow(2, x, 3)", "pow(2, 3, x)", "x.backward('1')", "x.backward(None)", "x.backward(1j)",

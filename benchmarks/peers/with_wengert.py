@@ -14,20 +14,16 @@ FUNCTIONS = wg
 
 
 def fold(step: Callable[..., Any], state: Any, rows: Any) -> Any:
-    for row in rows:
-        state = step(state, row)
-    return state
+    return wg.scan(lambda state, row: (step(state, row), ()), state, rows)[0]
 
 
 def repeat(step: Callable[[Any], Any], state: Any, count: int) -> Any:
-    for _ in range(count):
-        state = step(state)
-    return state
+    return wg.scan(lambda state, _: (step(state), ()), state, None, length=count)[0]
 
 
 NAMES = ("exp", "log", "sqrt", "sin", "cos", "tanh", "sum", "mean", "cumsum", "max", "min", "einsum", "stack")
 
-# NumPy itself, with plain loops.
+# NumPy itself; loops of many like steps by `wg.scan`.
 ARRAY_FUNCTIONS = SimpleNamespace(
     **{name: getattr(np, name) for name in NAMES},
     concatenate=np.concatenate,

@@ -78,7 +78,7 @@ def scan(
     init : number, array or nest of them
         The carry before the first step.
     xs : array or nest of arrays, optional
-        Step k gets row k of each; integers can be indices there, in `numpy.take`.
+        Step k gets row k of each; integers can be indices there, but not of a plain array from outside.
     length : int, optional
         Number of steps; needed if there are no `xs`.
     reverse : bool

@@ -71,7 +71,7 @@ structured(
 
 def _solve_triangular(a: Array, b: Array, *, lower: bool, trans: bool) -> Array:
     # Imported here because it takes as long as all of NumPy.
-    from scipy.linalg import blas  # type: ignore[import-untyped]
+    from scipy.linalg import blas
 
     a, b = np.asarray(a), np.asarray(b)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:

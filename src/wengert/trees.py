@@ -61,7 +61,7 @@ def register_if_dataclass(leaf: Any) -> bool:
         return False
     names = tuple(field.name for field in dataclasses.fields(kind))
 
-    def rebuild(_: None, parts: Iterable[Any]) -> Any:
+    def rebuild(_: Any, parts: Iterable[Any]) -> Any:
         # The fields as they are: __init__ may want numbers, and compute others from them.
         made = object.__new__(kind)
         for name, part in zip(names, parts, strict=True):
@@ -72,6 +72,6 @@ def register_if_dataclass(leaf: Any) -> bool:
         return [getattr(nest, name) for name in names], None, names
 
     with registering:
-        if optree.register_pytree_node.get(kind, namespace=NAMESPACE) is None:  # type: ignore[attr-defined]
+        if optree.register_pytree_node.get(kind, namespace=NAMESPACE) is None:
             optree.register_pytree_node(kind, parts_of, rebuild, namespace=NAMESPACE)
     return True

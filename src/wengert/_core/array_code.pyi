@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,7 @@ KIND_UNIFORM: int
 KIND_LANES: int
 KIND_GUARD: int
 
+@final
 class ArrayTerms:
     def __init__(self) -> None: ...
     def __len__(self) -> int: ...

@@ -2,7 +2,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
+@disjoint_base
 class Runner:
     parts: dict[str, Any]
     def __init__(self, parts: dict[str, Any]) -> None: ...

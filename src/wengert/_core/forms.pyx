@@ -1,7 +1,7 @@
 """Into what nest do the numbers of a program's outputs go?
 
-A form is a tree of tuples, lists, dicts and whatever else trees.py knows, whose leaves are numbers and arrays. It is made
-once, from what the recorded function returned, and then filled at every call.
+A form is a tree of tuples, lists, dicts and whatever else trees.py knows, whose leaves are numbers and arrays. It is
+made once, from what the recorded function returned, and then filled at every call.
 """
 
 cimport cython

@@ -1,8 +1,11 @@
 from typing import Any
 
+from typing_extensions import disjoint_base
+
 from wengert._core.var import Var
 from wengert.array_tape import Tape
 
+@disjoint_base
 class Taping:
     def __init__(self) -> None: ...
 

@@ -207,7 +207,7 @@ def body_tape(int first, list inputs, list arrays, list outputs, list enclosing)
         What the first inputs stand for.
     """
     cdef Taping tape = Taping(first, True)
-    tape.enclosing = set([node_of_handle(x) for x in enclosing])
+    tape.enclosing = {node_of_handle(x) for x in list(enclosing)}
     taken = [tape.add("input", "", (), (), shape, FLOAT, None, 0) for shape in arrays]
     tape.take_inputs(inputs, taken)
     whole = written(tape, [], outputs, [])
