@@ -371,16 +371,16 @@ class Compiled(Caller):
         try:
             entry = self.entry_of(arguments)
         except NeedsArrays:
-            whole: Compiled = self.on_arrays
-            return whole.program(*args, **kwargs)
+            of_arrays: Program = self.on_arrays.program(*args, **kwargs)
+            return of_arrays
         if self.mapped is None:
             path, _ = self.follow(entry, arguments)
         else:
             path = self.path_of_first_lane(entry, arguments.lanes(slice(0, 1)))
         if path is None:
             raise TracingError("these arguments take a path that is not compiled")
-        program: Program = path.recorded.program
-        return program
+        found: Program = path.recorded.program
+        return found
 
     def path_of_first_lane(self, entry: Entry, arguments: Arguments) -> Path | None:
         """The path of a mapped function on which no guard fails, for a single lane or none."""

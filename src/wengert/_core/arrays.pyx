@@ -851,7 +851,7 @@ cdef object operation(str name, object left, object right):
 
 
 cdef bint is_plain(str name, tuple arguments) except -1:
-    """Is it an op on arrays that are nodes, numbers and arrays of numbers? Most are; this saves a look at other ways."""
+    """Is it an op on arrays that are nodes, numbers and arrays of numbers? Most are: no need for a look at others."""
     cdef bint any_node = False
     for x in arguments:
         if type(x) is VarArray:
