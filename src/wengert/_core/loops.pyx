@@ -53,7 +53,7 @@ def run_steps(Runner program, Py_ssize_t n_steps, const Py_ssize_t[:, ::1] input
                 for k in range(inputs.shape[0]):
                     w.base[1 + k] = <char*>inputs[k, 1] if t == 0 else w.base[1 + k] + inputs[k, 2]
                 for k in range(outputs.shape[0]):
-                    w.base[first + k] += outputs[k, 1]
+                    w.base[first + k] = w.base[first + k] + outputs[k, 1]
                 if t % breath == breath - 1 and breathe(w):
                     break
     finally:
