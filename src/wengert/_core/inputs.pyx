@@ -366,9 +366,9 @@ def settled(list outputs, list inputs):
 def value_and_derivatives(Var output, list inputs):
     """Value of an output, and its derivatives in each of the inputs, a list. No leaf's `grad` changes."""
     cdef Graph g = output.graph
+    check_owner(g)
     cdef list handles = opened(inputs)
     cdef int first = start_of(g, inputs, handles), node
-    check_owner(g)
     node = node_of(output)
     if g.open_recordings or node < first or (
             may_depend_on_others(g, first, node) and depends_on_others(g, first, handles, [output])):
