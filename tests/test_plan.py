@@ -140,6 +140,7 @@ def test_a_chain_needs_two_slots():
     assert wg.compile(wg.vmap(f)).program(np.ones(1)).n_slots == 2
 
 
+@pytest.mark.filterwarnings("ignore::wengert.LongLoopWarning")
 def test_a_million_nodes():
     """Deep as well as wide: nothing recurses over the graph."""
 
@@ -156,6 +157,7 @@ def test_a_million_nodes():
     assert 500_000 <= c.program(x).n_instructions <= 1_010_000
 
 
+@pytest.mark.filterwarnings("ignore::wengert.LongLoopWarning")
 def test_memory_is_proportional_to_the_graph():
     def f(x, n):
         for _ in range(n):
