@@ -21,7 +21,7 @@ from wengert._core.arrays import VarArray, assemble, expanded, values_of
 from wengert._core.bodies import close_body, open_body, value_of
 from wengert._core.current import swap_graph
 from wengert._core.inputs import close_inputs, for_function, open_inputs, pull
-from wengert._core.taping import body_tape
+from wengert._core.taping import body_of
 from wengert._core.var import Var
 from wengert.array_plan import ArrayProgram
 from wengert.array_tape import Tape
@@ -201,7 +201,7 @@ def record_body(function: Callable[[list[Any]], list[Any]], examples: list[Any])
         check_guards(recording.recorded_guards())
         handles = placed(inputs)
         enclosing = [x for of_one in around.inputs[:-1] for x in of_one()]
-        tape, captured = body_tape(first, handles, [np.shape(x) for x in examples], outputs, enclosing)
+        tape, captured = body_of(first, handles, [np.shape(x) for x in examples], outputs, [], enclosing)
     finally:
         del around.inputs[n_around:]
         current.recording = outer
@@ -234,7 +234,7 @@ def opened(inputs: list[Any]) -> list[Any]:
 
 
 def as_output(x: Any) -> tuple[Any, tuple[int, ...] | None]:
-    """An output as `body_tape` takes it."""
+    """An output as `body_of` takes it."""
     shape = np.shape(x)
     if shape == ():
         return [x.item() if isinstance(x, np.ndarray) else x], None

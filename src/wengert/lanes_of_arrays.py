@@ -63,6 +63,7 @@ def call_in_one(
     before = recording.open_body()
     lane: list[Any] = []
     inputs: list[Any] = []
+    handles: list[tuple[Any, int, tuple[int, ...] | None]] = []
     parts: list[Any] = []
     outputs: list[Any] = []
     output = None
@@ -76,14 +77,16 @@ def call_in_one(
         output = function(*args, **kwargs)
         parts = trees.leaves_of(output)
         outputs = [handles_of(part) for part in parts]
-        tape, outside = body_of(before[0], inputs, outputs, recording.recorded_guards())
+        handles += [(handle, k, None) for k, handle in enumerate(inputs)]
+        shapes = [example.shape for example in examples]
+        tape, captured = body_of(before[0], handles, shapes, outputs, recording.recorded_guards(), [])
         form = trees.structure(output)
     finally:
         # or the nodes would outlive the call
-        lane = inputs = parts = outputs = []
+        lane, inputs, handles, parts, outputs = [], [], [], [], []
         args = kwargs = output = None
         recording.close_body(before)
-    values = [(front, True) for front in fronts] + [(of_node(handle), False) for handle in outside]
+    values = [(x, False) for x in captured] + [(front, True) for front in fronts]
     return form, replay(tape, values, n_lanes)
 
 

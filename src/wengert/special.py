@@ -28,6 +28,7 @@ from wengert._core.functions import (
 )
 from wengert._core.functions import digamma as psi
 from wengert._core.functions import sigmoid as expit
+from wengert.structured import rows
 
 __all__ = [
     "digamma",
@@ -91,11 +92,11 @@ def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False) 
     >>> round(float(wg.special.logsumexp(x)), 6)
     1000.693147
     """
-    if b is not None:
-        a = np.where(np.equal(b, 0), -np.inf, a)
+    if b is None:
+        return rows.logsumexp(a, axis=axis, keepdims=keepdims)
+    a = np.where(np.equal(b, 0), -np.inf, a)
     shift = top(a, axis)
-    terms = np.exp(a - shift)
-    sums = np.sum(terms if b is None else b * terms, axis=axis, keepdims=True)
+    sums = np.sum(b * np.exp(a - shift), axis=axis, keepdims=True)
     result = np.log(sums) + shift
     if keepdims:
         return result

@@ -18,14 +18,9 @@ def tape_of(
 ) -> Tape: ...
 def body_of(
     first: int,
-    inputs: list[Any],
-    outputs: list[tuple[Any, tuple[int, ...] | None]],
-    guards: list[tuple[Var, bool, int]],
-) -> tuple[Tape, list[Any]]: ...
-def body_tape(
-    first: int,
     inputs: list[tuple[Any, int, tuple[int, ...] | None]],
     arrays: list[tuple[int, ...]],
     outputs: list[tuple[Any, tuple[int, ...] | None]],
+    guards: list[tuple[Var, bool, int]],
     enclosing: list[Any],
 ) -> tuple[Tape, list[Any]]: ...

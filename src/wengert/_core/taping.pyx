@@ -162,40 +162,14 @@ def tape_of(int first, list inputs, list arrays, list outputs, list guards):
     return written(tape, taken, outputs, guards)
 
 
-def body_of(int first, list inputs, list outputs, list guards):
-    """The tape of one call of a function, and what it uses from before, which are the last inputs of the tape.
+def body_of(int first, list inputs, list arrays, list outputs, list guards, list enclosing):
+    """The tape of one call of a function within a recording; what it uses from before are the first inputs.
 
     Parameters
     ----------
     first : int
         The node with which the call begins.
-    inputs : list of Var or ArrayNode
-        What the function was given.
-    outputs, guards : list
-        As for `tape_of`.
-
-    Returns
-    -------
-    tape : Tape
-    outside : list of Var or ArrayNode
-    """
-    cdef Taping tape = Taping(first, True)
-    taken = []
-    for handle in inputs:
-        shape = (<ArrayNode>handle).value.shape if type(handle) is ArrayNode else ()
-        place = tape.add("input", "", (), (), shape, FLOAT, None, 0)
-        tape.place[node_of_handle(handle)] = place
-        taken.append(place)
-    result = written(tape, taken, outputs, guards)
-    return result, tape.outside
-
-
-def body_tape(int first, list inputs, list arrays, list outputs, list enclosing):
-    """The same for the body of a loop: what it uses from before are the first inputs.
-
-    Parameters
-    ----------
-    first, inputs, arrays, outputs
+    inputs, arrays, outputs, guards
         As for `tape_of`.
     enclosing : list of (Var or ArrayNode)
         Inputs of the functions around it that are being recorded.
@@ -210,8 +184,9 @@ def body_tape(int first, list inputs, list arrays, list outputs, list enclosing)
     tape.enclosing = {node_of_handle(x) for x in list(enclosing)}
     taken = [tape.add("input", "", (), (), shape, FLOAT, None, 0) for shape in arrays]
     tape.take_inputs(inputs, taken)
-    whole = written(tape, [], outputs, [])
-    return Tape(whole.nodes, tape.outside_entries + taken, whole.outputs, []), [of_node(x) for x in tape.outside]
+    whole = written(tape, [], outputs, guards)
+    return (Tape(whole.nodes, tape.outside_entries + taken, whole.outputs, whole.guards),
+            [of_node(x) for x in tape.outside])
 
 
 cdef object written(Taping tape, list taken, list outputs, list guards):
