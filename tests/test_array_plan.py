@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import pickle
 import signal
+import subprocess
+import sys
 import threading
 import tracemalloc
 from collections.abc import Sequence
@@ -550,3 +552,11 @@ def test_reshapes_without_moving_are_numpys(shape: list[int], to: tuple[int, ...
         if made is not None:
             steps = [s // array.itemsize for s, n in zip(expected.strides, to, strict=True) if n != 1]
             assert [s for s, n in zip(made.strides, made.shape, strict=True) if n != 1] == steps
+
+
+def test_nobody_waits_for_scipy_who_multiplies_no_matrices():
+    """Importing SciPy's BLAS takes as long as all the rest."""
+    code = "import sys, numpy as np, wengert as wg; wg.compile(lambda x: np.sum(x * x))(np.ones(50))"
+    code += "; assert not any(name.startswith('scipy') for name in sys.modules)"
+    code += "; wg.compile(lambda x: x @ x)(np.ones((20, 20))); assert 'scipy.linalg' in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,11 +11,12 @@ cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.string cimport memcpy
 
 import numpy as np
 
-from wengert._core.products cimport multiply, product_t
+from wengert._core.products cimport multiply_t, product_t
 from wengert._core.structured_kernels cimport array_t, find_kernel, kernel_error, scratch_size
 from wengert._core.vm cimport Workspace, instr_t, lanes_t, stream_t, vm, workspace_size
 from wengert._core.vm import INSTRUCTION
@@ -51,6 +52,7 @@ cdef enum:
     GATHER = 2
     FIXED = 3
 
+cdef multiply_t multiply = NULL  # once a program has a product
 cdef dict STEP_KINDS = {"numbers": NUMBERS, "group": GROUP, "copy": COPY, "python": PYTHON,
                         "product": PRODUCT, "kernel": KERNEL}
 # Lane-instructions until a thread looks for Ctrl-C: about 10 ms.
@@ -133,8 +135,12 @@ cdef class Runner:
         PyMem_Free(self.sizes)
 
     def take_products(self, list products):
+        global multiply
         cdef product_t* p
         cdef int axis
+        if products and multiply is NULL:
+            from wengert._core.products import address
+            multiply = <multiply_t>PyCapsule_GetPointer(address, "wengert.multiply")
         self.products = <product_t*>PyMem_Calloc(len(products) + 1, sizeof(product_t))
         if self.products == NULL:
             raise MemoryError(f"no memory for {len(products)} products")

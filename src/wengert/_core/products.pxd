@@ -8,4 +8,6 @@ cdef struct product_t:
     int n_axes  # of the stack
     Py_ssize_t[16] shape, a_strides, b_strides
 
-cdef void multiply(const product_t* p, char* a, char* b, char* out, bint single) noexcept nogil
+# The product of these matrices.  Its address is in the capsule `address`: importing the module imports SciPy's BLAS,
+# which takes as long as everything else: whoever needs it does so late.
+ctypedef void (*multiply_t)(const product_t* p, char* a, char* b, char* out, bint single) noexcept nogil

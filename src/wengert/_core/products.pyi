@@ -1,0 +1,2 @@
+address: object
+"""A capsule with the address of `multiply`; see products.pxd."""

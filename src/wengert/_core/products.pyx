@@ -4,6 +4,7 @@ By BLAS, which is told by flags how they lie in memory, so none is moved; small 
 BLAS costs as much as hundreds of multiplications.
 """
 
+from cpython.pycapsule cimport PyCapsule_New
 from scipy.linalg.cython_blas cimport ddot, dgemm, dgemv, sdot, sgemm, sgemv
 
 ctypedef fused real:
@@ -103,3 +104,6 @@ cdef void multiply(const product_t* p, char* a, char* b, char* out, bint single)
         multiply_stack(p, <float*>a, <float*>b, <float*>out)
     else:
         multiply_stack(p, <double*>a, <double*>b, <double*>out)
+
+
+address = PyCapsule_New(<void*>multiply, "wengert.multiply", NULL)
