@@ -75,7 +75,7 @@ def engines(n_in: int) -> dict[str, Callable[[], Any]]:
     from micrograd.engine import Value
 
     return {
-        "wengert": lambda: wg.nn.MLP(n_in, [HIDDEN, 1]),
+        "wengert": lambda: network_code(wg.Var).MLP(n_in, [HIDDEN, 1]),
         "pure Python": lambda: pure_python.MLP(n_in, [HIDDEN, 1]),
         "micrograd": lambda: network_code(Value).MLP(n_in, [HIDDEN, 1]),
     }
@@ -141,7 +141,9 @@ def compare(epochs: int, show_progress: bool = True) -> dict[str, Any]:
         for start in range(0, len(order), BATCH)
     ]
     nets = {name: make() for name, make in engines(len(table.x[0])).items()}
-    weights = [parameter.data for parameter in nets["wengert"].parameters()]
+    first = wg.nn.MLP(len(table.x[0]), [HIDDEN, 1])
+    of_neurons = [np.c_[layer.weights.data.T, layer.bias.data].ravel() for layer in first.layers]
+    weights = np.concatenate(of_neurons).tolist()
     loss = batch_loss(nets["wengert"], table, batches[0])
     nodes_per_batch = len(loss.graph.sort([loss])) - len(weights)
     nodes = nodes_per_batch * sum(map(len, batches)) // len(batches[0])

@@ -11,11 +11,14 @@
 """
 
 from wengert import (
+    models,
     nn,
     numpy_functions,  # noqa: F401  (tells arrays of vars what NumPy's functions do)
     ops,
     optim,
+    random,
     special,
+    training,
 )
 from wengert._core import functions
 from wengert._core.current import current_graph
@@ -70,12 +73,15 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
+    "models",
     "nn",
     "ops",
     "optim",
+    "random",
     "scan",
     "set_num_threads",
     "special",
+    "training",
     "value_and_grad",
     "vmap",
     "vjp",

@@ -112,6 +112,7 @@ class BodyArray:
 
     leaf = -1
     is_whole_outside = False
+    holds_integers = False
 
     def __init__(self, example: np.ndarray[Any, Any]) -> None:
         self.values = example

@@ -22,6 +22,7 @@ from wengert._core.call import Caller
 from wengert._core.forms import Form
 from wengert._core.program import Program
 from wengert._core.recording import is_recording
+from wengert.bound import Bound
 from wengert.directions import columns, directions
 from wengert.eager import evaluate
 from wengert.errors import LanesDiffer, NeedsArrays, TracingError
@@ -347,6 +348,32 @@ class Compiled(Caller):
     def execute(self, recorded: Recorded, arguments: Arguments, results: Results) -> Any:
         """Run a program; gives the guards that failed, as `LanesRun.run` does."""
         return recorded.execute(arguments, results, self.dtype, self.threads or pool.get_num_threads())
+
+    def bind(self, *args: Any, out: Any) -> Bound:
+        """The function with its arguments: a call without arguments, which reads and writes the same arrays every time.
+
+        Parameters
+        ----------
+        *args
+            As for a call. What the arrays hold is read anew at every call; to change a number, pass an array of
+            shape ().
+        out : nest of ndarray
+            As for a call. The results are written into it once now, too.
+
+        Returns
+        -------
+        Bound
+            A callable, which gives `out`. It is for one thread at a time.
+
+        Examples
+        --------
+        >>> x, y = np.array([1.0, 2.0]), np.empty(2)
+        >>> call = wg.compile(lambda x: x * x).bind(x, out=y)
+        >>> x[:] = 3.0, 4.0
+        >>> call()
+        array([ 9., 16.])
+        """
+        return Bound(self, args, out)
 
     # ---- what it tells of itself ----
 

@@ -27,8 +27,16 @@ class LongLoopWarning(UserWarning):
     """A compiled function recorded a long Python loop step by step."""
 
 
+class GradientWarning(UserWarning):
+    """Gradients of some layers are so much smaller or larger than those of others that training will stall."""
+
+
 class ProgramFormatError(WengertError, ValueError):
-    """A saved program is damaged or of an unknown version."""
+    """A saved program, network or checkpoint is damaged, or of an unknown version."""
+
+
+class MissingPackageError(WengertError, ImportError):
+    """A package that is needed for this only, and not installed with wengert, is not there."""
 
 
 class NeedsArrays(WengertError):  # noqa: N818  (a signal within the package)

@@ -1,160 +1,242 @@
 """What is a neural network, written with vars?
 
-Neurons, layers and multilayer perceptrons for one sample at a time, and the losses to train them with. It is meant to
-be read: a layer is a list of neurons, a neuron is a weighted sum and an activation.
+Layers, multilayer perceptrons, and the losses to train them with. It is meant to be read: a layer is an activation of a
+matrix product. What stands here takes one sample, of shape (n_in,), or a batch of them, (n, n_in), and computes at once
+or is recorded, as all other code with vars; `wengert.training` has the loop around it.
 """
 
 from __future__ import annotations
 
-import functools
+import copy
 import math
-import random
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Self
 
+import numpy as np
+
+from wengert import random, special
 from wengert._core import functions
+from wengert._core.arrays import VarArray
 from wengert._core.var import Var
 from wengert.errors import ShapeError, WengertError
+from wengert.numpy_arguments import as_array, is_var, shape_of
 from wengert.ops import OPS
 
-Number = float | Var
+Array = Any
+"""An array of numbers or of vars, or one of them, or a list of them."""
 Activation = Callable[[Any], Any]
+Initialiser = Callable[[np.random.Generator, int, int], np.ndarray[Any, Any]]
+Key = tuple[int, Any]
+"""What decides random numbers: see `wengert.random.uniform`."""
+
+
+# ---- layers ----
 
 
 class Module:
-    """Something with parameters."""
+    """A part of a network. Its parameters are its attributes that are arrays of vars, and those of its modules."""
 
-    def parameters(self) -> list[Var]:
-        """The vars to train, in a fixed order."""
-        raise NotImplementedError(f"{type(self).__name__} must say what its parameters are")
+    def parameters(self) -> list[VarArray]:
+        """The arrays of vars to train, in the order in which the attributes were set."""
+        return [getattr(module, name) for module, name in self.places()]
+
+    def places(self) -> Iterator[tuple[Module, str]]:
+        """Of each parameter: the module whose attribute it is, and the name."""
+        for name, value in vars(self).items():
+            if isinstance(value, VarArray):
+                yield self, name
+            for part in value if isinstance(value, list) else [value]:
+                if isinstance(part, Module):
+                    yield from part.places()
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to zero."""
         for parameter in self.parameters():
             parameter.zero_grad()
 
+    def with_parameters(self, parameters: Iterable[Any]) -> Self:
+        """The same network with other arrays, of numbers or vars, in the place of its parameters.
 
-class Neuron(Module):
-    """An activation of a weighted sum of the inputs plus a bias.
+        So a network becomes a function of them, which can be differentiated and compiled.
+
+        Examples
+        --------
+        >>> net = wg.nn.MLP(2, [3, 1])
+        >>> gradients = wg.grad(lambda p: net.with_parameters(p)([1.0, -1.0]))([p.data for p in net.parameters()])
+        >>> [gradient.shape for gradient in gradients]
+        [(2, 3), (3,), (3, 1), (1,)]
+        """
+        memo: dict[int, Any] = {}
+        for (module, name), array in zip(self.places(), parameters, strict=True):
+            memo[id(getattr(module, name))] = array
+        return copy.deepcopy(self, memo)
+
+
+class Dense(Module):
+    """An activation of ``x @ weights + bias``.
 
     Parameters
     ----------
-    n_in : int
-        Number of inputs.
-    activation : str or callable, default "relu"
-        Name of a unary op of `wengert.ops`, "linear", or a function of a var.
-    spread : float, optional
-        Standard deviation of the normal distribution that the weights are drawn from. By default
-        ``sqrt(2 / n_in)`` (He et al., "Delving deep into rectifiers", 2015). The bias starts at zero.
-    rng : random.Random, optional
-        Source of the weights, by default ``random.Random(0)``.
+    n_in, n_out : int
+        Number of inputs and of outputs ("neurons").
+    activation : str or callable, default "linear"
+        Name of a unary op of `wengert.ops`, "linear", or a function of an array of vars.
+    initialiser : callable, optional
+        What draws the weights: `he` before "relu" and the like, else `glorot`; or any function of a generator, n_in and
+        n_out. The bias starts at zero.
+    rng : numpy.random.Generator, optional
+        Source of the weights, by default ``numpy.random.default_rng(0)``.
+    dtype : {float64, float32}
+        Of the parameters.
 
     Examples
     --------
-    >>> neuron = wg.nn.Neuron(2, activation="linear")
-    >>> neuron.weights[0].data, neuron.weights[1].data, neuron.bias.data = 3.0, -1.0, 0.5
-    >>> neuron([1.0, 2.0]).data
-    1.5
+    >>> layer = wg.nn.Dense(2, 1)
+    >>> layer.weights.data, layer.bias.data = [[3.0], [-1.0]], [0.5]
+    >>> layer([1.0, 2.0]).data, layer(np.ones((4, 2))).shape
+    (array([1.5]), (4, 1))
     """
 
     def __init__(
         self,
         n_in: int,
-        activation: str | Activation = "relu",
-        spread: float | None = None,
-        rng: random.Random | None = None,
+        n_out: int,
+        activation: str | Activation = "linear",
+        initialiser: Initialiser | None = None,
+        rng: np.random.Generator | None = None,
+        dtype: Any = np.float64,
     ) -> None:
-        rng = rng or random.Random(0)
-        if spread is None:
-            spread = math.sqrt(2 / n_in) if n_in else 0.0
-        self.weights = [Var(rng.gauss(0.0, spread)) for _ in range(n_in)]
-        self.bias = Var(0.0)
+        if min(n_in, n_out) < 1:
+            raise ShapeError(f"a layer needs at least one input and one output, but got {n_in} and {n_out}")
         self.activation = activation_named(activation)
+        initialiser = initialiser or (he if activation in RECTIFIERS else glorot)
+        self.weights = Var(initialiser(rng or np.random.default_rng(0), n_in, n_out).astype(dtype))
+        self.bias = Var(np.zeros(n_out, dtype))
 
-    def __call__(self, x: Sequence[Number]) -> Var:
-        """Output for one sample: `n_in` numbers or vars in, one var out."""
-        if len(x) != len(self.weights):
-            raise ShapeError(f"this neuron takes {len(self.weights)} inputs, but got {len(x)}")
-        total = self.bias
-        for weight, number in zip(self.weights, x, strict=True):
-            total = total + weight * number
-        return self.activation(total)  # type: ignore[no-any-return]
-
-    def parameters(self) -> list[Var]:
-        return [*self.weights, self.bias]
+    def __call__(self, x: Array) -> Any:
+        """Outputs (..., n_out) for inputs (..., n_in)."""
+        x, n_in = as_array(x), shape_of(self.weights)[0]
+        if shape_of(x)[-1:] != (n_in,):
+            raise ShapeError(f"this layer takes {n_in} inputs, but got an array of shape {shape_of(x)}")
+        return self.activation(np.matmul(x, self.weights) + self.bias)
 
 
-class Layer(Module):
-    """Neurons side by side.
+class LayerNorm(Module):
+    """Each sample shifted and scaled to mean 0 and variance 1, then to what is learned (Ba, Kiros & Hinton 2016).
 
     Parameters
     ----------
-    n_in, n_out : int
-        Number of inputs and of neurons.
-    activation, rng
-        As for `Neuron`. With "relu" the weights have the spread of He et al., else ``sqrt(2 / (n_in + n_out))``
-        (Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010).
-
-    Examples
-    --------
-    >>> len(wg.nn.Layer(3, 2).parameters()), len(wg.nn.Layer(3, 2)([1.0, 2.0, 3.0]))
-    (8, 2)
+    n : int
+        Length of the last axis.
+    eps : float, default 1e-5
+        Added to the variance, so that equal numbers can be scaled; PyTorch's.
+    dtype : {float64, float32}
+        Of the parameters.
     """
 
-    def __init__(
-        self, n_in: int, n_out: int, activation: str | Activation = "relu", rng: random.Random | None = None
-    ) -> None:
-        rng = rng or random.Random(0)
-        spread = None if activation == "relu" else math.sqrt(2 / (n_in + n_out))
-        self.neurons = [Neuron(n_in, activation, spread, rng) for _ in range(n_out)]
+    def __init__(self, n: int, eps: float = 1e-5, dtype: Any = np.float64) -> None:
+        self.scale, self.shift, self.eps = Var(np.ones(n, dtype)), Var(np.zeros(n, dtype)), eps
 
-    def __call__(self, x: Sequence[Number]) -> list[Var]:
-        """Outputs for one sample: `n_in` numbers or vars in, a list of `n_out` vars out."""
-        return [neuron(x) for neuron in self.neurons]
+    def __call__(self, x: Array) -> Any:
+        """The same shape, (..., n)."""
+        centred = x - np.mean(x, axis=-1, keepdims=True)
+        variance = np.mean(centred * centred, axis=-1, keepdims=True)
+        return self.scale * (centred / np.sqrt(variance + self.eps)) + self.shift
 
-    def parameters(self) -> list[Var]:
-        return [parameter for neuron in self.neurons for parameter in neuron.parameters()]
+
+class Dropout(Module):
+    """While training, numbers are zero with probability `rate`, the others scaled up (Srivastava et al. 2014).
+
+    Parameters
+    ----------
+    rate : float
+        From 0 up to, and not including, 1.
+    stream : int, default 0
+        Differs between the layers of a network, so that they draw different numbers.
+    """
+
+    def __init__(self, rate: float, stream: int = 0) -> None:
+        if not 0.0 <= rate < 1.0:
+            raise WengertError(f"a rate of dropout is at least 0 and below 1, got {rate!r}")
+        self.rate, self.stream = rate, stream
+
+    def __call__(self, x: Array, key: Key | None = None) -> Any:
+        """The same shape; without `key`, which is for use rather than training, the same numbers."""
+        if key is None or not self.rate:
+            return x
+        noise = random.uniform(key, shape_of(x), stream=self.stream)
+        return np.where(noise >= self.rate, x / (1.0 - self.rate), 0.0)
 
 
 class MLP(Module):
-    """Multilayer perceptron: layers one after the other, the last one linear.
+    """Multilayer perceptron: dense layers one after the other, the last one linear.
 
     Parameters
     ----------
     n_in : int
         Number of inputs.
     n_outs : sequence of int
-        Number of neurons of each layer.
+        Number of outputs of each layer.
     activation : str or callable, default "relu"
-        Of every layer but the last; as for `Neuron`.
+        Of every layer but the last; as for `Dense`.
     seed : int, default 0
         Seed of the weights; the same seed gives the same network.
+    dropout : float, default 0.0
+        Rate of the dropout after each layer but the last.
+    layer_norm : bool, default False
+        Whether what each layer but the last gives is normalised.
+    initialiser, dtype
+        As for `Dense`.
 
     Examples
     --------
     >>> net = wg.nn.MLP(2, [16, 16, 1], activation="tanh")
-    >>> len(net.parameters())
+    >>> sum(p.size for p in net.parameters())
     337
-    >>> net([0.5, -1.0]).data == wg.nn.MLP(2, [16, 16, 1], activation="tanh")([0.5, -1.0]).data
+    >>> net([0.5, -1.0]).data == net(np.array([[0.5, -1.0], [2.0, 3.0]]))[0].data
     True
     """
 
-    def __init__(self, n_in: int, n_outs: Sequence[int], activation: str | Activation = "relu", seed: int = 0) -> None:
-        if not n_outs or min(n_in, *n_outs) < 1:
-            raise ShapeError(f"every layer needs at least one neuron and one input, but got {n_in} and {list(n_outs)}")
-        rng = random.Random(seed)
-        sizes = [n_in, *n_outs]
-        activations = [activation] * (len(n_outs) - 1) + ["linear"]
-        self.layers = [Layer(a, b, kind, rng) for a, b, kind in zip(sizes, n_outs, activations, strict=False)]
+    def __init__(
+        self,
+        n_in: int,
+        n_outs: Sequence[int],
+        activation: str | Activation = "relu",
+        seed: int = 0,
+        *,
+        dropout: float = 0.0,
+        layer_norm: bool = False,
+        initialiser: Initialiser | None = None,
+        dtype: Any = np.float64,
+    ) -> None:
+        if not n_outs:
+            raise ShapeError("a network needs at least one layer, but got no numbers of outputs")
+        self.settings = {
+            "n_in": n_in, "n_outs": [*n_outs], "activation": activation, "seed": seed, "dropout": dropout,
+            "layer_norm": layer_norm, "dtype": np.dtype(dtype).name,
+        }  # fmt: skip
+        """What `wengert.models` keeps of it."""
+        rng = np.random.default_rng(seed)
+        self.layers: list[Any] = []
+        for k, (size, width) in enumerate(zip([n_in, *n_outs], n_outs, strict=False)):
+            is_last = k == len(n_outs) - 1
+            self.layers.append(Dense(size, width, "linear" if is_last else activation, initialiser, rng, dtype))
+            if layer_norm and not is_last:
+                self.layers.append(LayerNorm(width, dtype=dtype))
+            if dropout and not is_last:
+                self.layers.append(Dropout(dropout, stream=k))
+        self.has_one_output = n_outs[-1] == 1
 
-    def __call__(self, x: Sequence[Number]) -> Any:
-        """Output for one sample: a var, or a list of vars if the last layer has more than one neuron."""
+    def __call__(self, x: Array, key: Key | None = None) -> Any:
+        """Outputs (..., n_out) for inputs (..., n_in); (...) if there is one. `key` is for dropout, while training."""
         for layer in self.layers:
-            x = layer(x)
-        return x[0] if len(x) == 1 else x
+            x = layer(x, key) if isinstance(layer, Dropout) else layer(x)
+        return x[..., 0] if self.has_one_output else x
 
-    def parameters(self) -> list[Var]:
-        return [parameter for layer in self.layers for parameter in layer.parameters()]
+
+# ---- how activations are named, and weights drawn ----
+
+RECTIFIERS = ("relu", "silu", "gelu", "softplus")
 
 
 def linear(x: Any) -> Any:
@@ -172,64 +254,88 @@ def activation_named(activation: str | Activation) -> Activation:
     return getattr(functions, activation)  # type: ignore[no-any-return]
 
 
-# ---- losses: the mean over samples of what each sample costs ----
+def he(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray[Any, Any]:
+    """Normal with variance ``2 / n_in`` (He et al., "Delving deep into rectifiers", 2015), (n_in, n_out)."""
+    return rng.normal(0.0, math.sqrt(2.0 / n_in), (n_in, n_out))
 
 
-def squared_loss(predictions: Sequence[Any], targets: Sequence[float]) -> Any:
+def glorot(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray[Any, Any]:
+    """Uniform in +-``sqrt(6 / (n_in + n_out))`` (Glorot & Bengio, "Understanding the difficulty...", 2010)."""
+    bound = math.sqrt(6.0 / (n_in + n_out))
+    return rng.uniform(-bound, bound, (n_in, n_out))
+
+
+def orthogonal(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray[Any, Any]:
+    """Orthonormal rows or columns, evenly distributed: Q of a normal matrix (Saxe, McClelland & Ganguli 2014)."""
+    q, r = np.linalg.qr(rng.normal(size=(max(n_in, n_out), min(n_in, n_out))))
+    q *= np.sign(np.diagonal(r))  # or Q is not evenly distributed (Mezzadri 2007)
+    return q if n_in >= n_out else q.T
+
+
+# ---- losses: the mean over samples, weighted if one likes, of what each sample costs ----
+
+
+def squared_loss(predictions: Array, targets: Array, weights: Array = None) -> Any:
     """Mean of ``(prediction - target)**2``.
 
     Parameters
     ----------
-    predictions : sequence of Var
-    targets : sequence of float
-        As many.
+    predictions, targets : array_like or vars, shape (n,) or (n, n_out)
+    weights : array_like, shape (n,), optional
+        Of the samples: one with weight 2 counts as if it were there twice.
 
     Returns
     -------
-    Var
+    Var or float
 
     Examples
     --------
     >>> wg.nn.squared_loss([wg.Var(1.0), wg.Var(3.0)], [0.0, 1.0]).data
     2.5
     """
-    return mean((prediction - target) ** 2 for prediction, target in pairs(predictions, targets))
+    error = difference(predictions, targets)
+    return mean(error * error, weights)
 
 
-def hinge_loss(scores: Sequence[Any], labels: Sequence[float]) -> Any:
-    """Mean of ``max(0, 1 - label * score)`` (Rosasco et al. 2004).
+def absolute_loss(predictions: Array, targets: Array, weights: Array = None) -> Any:
+    """Mean of ``|prediction - target|``; arguments as for `squared_loss`."""
+    return mean(np.abs(difference(predictions, targets)), weights)
 
-    Parameters
-    ----------
-    scores : sequence of Var
-    labels : sequence of {-1, 1}
-        As many.
 
-    Returns
-    -------
-    Var
+def huber_loss(predictions: Array, targets: Array, weights: Array = None, delta: float = 1.0) -> Any:
+    """Mean of ``e**2 / 2`` for errors up to `delta`, beyond it ``delta * (|e| - delta / 2)`` (Huber 1964)."""
+    size = np.abs(difference(predictions, targets))
+    near = np.minimum(size, delta)
+    return mean(near * (size - 0.5 * near), weights)
 
-    Examples
-    --------
-    >>> wg.nn.hinge_loss([wg.Var(0.5), wg.Var(2.0)], [1, 1]).data
-    0.25
+
+def quantile_loss(predictions: Array, targets: Array, weights: Array = None, q: float | Sequence[float] = 0.5) -> Any:
+    """Mean of ``max(q * e, (q - 1) * e)`` with ``e = target - prediction`` (Koenker & Bassett 1978).
+
+    For several quantiles, `q` is a sequence and predictions (n, len(q)) are held against targets (n,).
     """
-    return mean(functions.relu(1 - label * score) for score, label in pairs(scores, labels))
+    level = np.asarray(q, np.float64)
+    targets = np.expand_dims(as_array(targets), -1) * np.ones(level.shape) if level.ndim else targets
+    error = -difference(predictions, targets)
+    return mean(np.maximum(level * error, (level - 1.0) * error), weights)
 
 
-def cross_entropy(logits: Sequence[Sequence[Any]], labels: Sequence[int]) -> Any:
+def hinge_loss(scores: Array, labels: Array, weights: Array = None) -> Any:
+    """Mean of ``max(0, 1 - label * score)``, for labels -1 and 1 (Rosasco et al. 2004)."""
+    scores, labels = pair(scores, labels)
+    return mean(functions.relu(1.0 - labels * scores), weights)
+
+
+def cross_entropy(logits: Array, labels: Array, weights: Array = None, class_weights: Array = None) -> Any:
     """Mean of minus the log of the softmax probability of the true class.
 
     Parameters
     ----------
-    logits : sequence of sequence of Var
-        For each sample, one per class.
-    labels : sequence of int
-        For each sample, the number of its class, from 0.
-
-    Returns
-    -------
-    Var
+    logits : array_like or vars, shape (n, n_classes)
+    labels : array_like of int, shape (n,)
+        Numbers of the classes, from 0.
+    weights, class_weights : array_like, shapes (n,) and (n_classes,), optional
+        Of samples and of classes.
 
     Raises
     ------
@@ -245,21 +351,65 @@ def cross_entropy(logits: Sequence[Sequence[Any]], labels: Sequence[int]) -> Any
     >>> round(wg.nn.cross_entropy([[wg.Var(0.0), wg.Var(0.0)]], [1]).data, 6)
     0.693147
     """
-    costs = []
-    for row, label in pairs(logits, labels):
-        if not 0 <= label < len(row):
-            raise ShapeError(f"label {label} is not a class of 0 to {len(row) - 1}")
-        costs.append(functools.reduce(functions.logaddexp, row) - row[label])
-    return mean(costs)
+    logits, labels = as_array(logits), as_array(labels)
+    check_lengths(logits, labels)
+    n_classes = shape_of(logits)[-1]
+    if not is_var(labels):
+        for label in np.unique(labels):
+            if not (0 <= label < n_classes and label == int(label)):
+                raise ShapeError(f"label {label} is not a class of 0 to {n_classes - 1}")
+        labels = labels.astype(np.intp)
+    costs = special.logsumexp(logits, axis=-1) - np.take_along_axis(logits, labels[..., None], -1)[..., 0]
+    if class_weights is not None:
+        of_samples = np.take(as_array(class_weights), labels)
+        weights = of_samples if weights is None else of_samples * as_array(weights)
+    return mean(costs, weights)
 
 
-def pairs(predictions: Sequence[Any], targets: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
-    if len(predictions) != len(targets) or not len(targets):
-        raise ShapeError(f"a loss needs as many targets as predictions, but got {len(targets)} and {len(predictions)}")
-    return zip(predictions, targets, strict=True)
+def binary_cross_entropy(logits: Array, labels: Array, weights: Array = None) -> Any:
+    """Mean of ``log(1 + exp(x)) - label * x``: minus the log probability of labels 0, 1 if x is the log-odds of 1."""
+    logits, labels = pair(logits, labels)
+    return mean(functions.softplus(logits) - labels * logits, weights)
 
 
-def mean(costs: Iterable[Any]) -> Any:
-    """Mean of some vars, without a node for a first zero."""
-    terms = list(costs)
-    return functools.reduce(functions.add, terms) / len(terms)
+def poisson_loss(log_rates: Array, counts: Array, weights: Array = None) -> Any:
+    """Mean of ``exp(x) - count * x``: minus the log probability of counts, up to what does not depend on x."""
+    log_rates, counts = pair(log_rates, counts)
+    return mean(np.exp(log_rates) - counts * log_rates, weights)
+
+
+def gaussian_loss(predictions: Array, targets: Array, weights: Array = None) -> Any:
+    """Mean of ``(log v + (target - m)**2 / v) / 2`` for predictions (..., 2) of m and log v (Nix & Weigend 1994)."""
+    means, log_variances = predictions[..., 0], predictions[..., 1]
+    error = difference(means, targets)
+    return mean(0.5 * (log_variances + error * error * np.exp(-log_variances)), weights)
+
+
+def pair(predictions: Array, targets: Array) -> tuple[Any, Any]:
+    """Both as arrays of one shape."""
+    predictions, targets = as_array(predictions), as_array(targets)
+    check_lengths(predictions, targets)
+    if shape_of(predictions) != shape_of(targets):
+        raise ShapeError(f"targets of shape {shape_of(targets)} do not fit predictions of {shape_of(predictions)}")
+    return predictions, targets
+
+
+def check_lengths(predictions: Any, targets: Any) -> None:
+    n_predictions, n_targets = ((*shape_of(x), 1)[0] for x in (predictions, targets))
+    if len(shape_of(targets)) and (n_predictions != n_targets or not n_targets):
+        raise ShapeError(f"a loss needs as many targets as predictions, but got {n_targets} and {n_predictions}")
+
+
+def difference(predictions: Array, targets: Array) -> Any:
+    predictions, targets = pair(predictions, targets)
+    return predictions - targets
+
+
+def mean(costs: Any, weights: Array) -> Any:
+    """Mean over the samples, which are the first axis."""
+    if weights is None:
+        return np.mean(costs)
+    weights = as_array(weights)
+    if len(shape_of(costs)) > 1:
+        costs = np.mean(costs, axis=tuple(range(1, len(shape_of(costs)))))
+    return np.sum(weights * costs) / np.sum(weights)

@@ -191,7 +191,7 @@ class Recording:
         leaf, axis = self.arguments.leaves[k], self.arguments.axes[k]
         if self.arguments.kinds[k] is None:
             return leaf
-        if self.arguments.kinds[k] is NUMBER:
+        if self.arguments.kinds[k] is NUMBER or np.shape(leaf) == ():
             return self.open(THE_NUMBER, k, [float(leaf)], False)[0]
         if axis is None:
             return VarArray.deferred(OutsideArray(self, k))
@@ -230,6 +230,9 @@ class Recording:
                 outputs.append((parts, None if leaf.is_number else leaf.shape))
         leaves = sorted({block.leaf for block in self.blocks})
         shapes = [np.shape(self.arguments.leaves[leaf]) for leaf in leaves]
+        whole = {block.leaf for block in self.blocks if block.kind is WHOLE}
+        integers = [leaf in whole and self.arguments.holds_integers(leaf) for leaf in leaves]
+        dtypes = [np.dtype(np.int64 if one else np.float64) for one in integers]
         inputs: list[Any] = []
         for block in self.blocks:
             which = leaves.index(block.leaf)
@@ -238,7 +241,7 @@ class Recording:
                 inputs += zip(self.inputs[block.first :], [which] * len(keys), keys, strict=False)
             else:
                 inputs.append((self.inputs[block.first], which, None))
-        program = ArrayProgram(tape_of(first, inputs, shapes, outputs, guards), single)
+        program = ArrayProgram(tape_of(first, inputs, list(zip(shapes, dtypes, strict=True)), outputs, guards), single)
         blocks = [Block(WHOLE, 0, 1, leaf) for leaf in leaves]
         return RecordedArrays(program, form, blocks, self.arguments.shapes())
 
@@ -271,6 +274,11 @@ class OutsideArray:
 
     is_whole_outside = False
 
+    @property
+    def holds_integers(self) -> bool:
+        """Can it be an index?"""
+        return self.values.dtype.kind in "iu"
+
     def look(self) -> None:
         """The function sees the shape."""
         self.mine.fixed.add(self.leaf)
@@ -284,7 +292,8 @@ class OutsideArray:
     def open_whole(self) -> Any:
         """The array as one input."""
         if self.whole is None:
-            self.whole = recording.add_array(values_of(self.values))
+            integers = self.holds_integers
+            self.whole = recording.add_array(self.values.astype(np.int64) if integers else values_of(self.values))
             self.mine.blocks.append(Block(WHOLE, len(self.mine.inputs), 1, self.leaf))
             self.mine.inputs.append(self.whole)
         return self.whole

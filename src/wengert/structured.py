@@ -236,4 +236,13 @@ def along(axis: int, ndim: int, part: Any) -> tuple[Any, ...]:
 
 
 # The rows are made when their modules are imported, and these import this one: so this comes last.
-from wengert import rows_bodies, rows_einsum, rows_linalg, rows_pinv, rows_products, rows_reduce, rows_shape  # noqa: E402, F401
+from wengert import (  # noqa: E402, F401
+    rows_bodies,
+    rows_einsum,
+    rows_linalg,
+    rows_pinv,
+    rows_products,
+    rows_random,
+    rows_reduce,
+    rows_shape,
+)

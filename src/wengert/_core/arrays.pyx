@@ -186,7 +186,7 @@ cdef class VarArray:
     def data(self, value):
         if not self.is_leaf:
             raise TracingError("only the data of a leaf, made with Var(...), can be assigned; this array was computed")
-        new = values_of(value)
+        new = values_of(np.asarray(value) if type(value) in (list, tuple) else value)
         if new.shape != self.lengths:
             raise ShapeError(f"data of shape {new.shape} do not fit into an array of shape {self.lengths}")
         self.array.value[...] = new
@@ -749,8 +749,10 @@ cdef object getitem(VarArray x, key):
 
 
 cdef bint is_integral(x) except -1:
-    """Are these recorded integers?"""
+    """Are these recorded integers? An argument of integers is one node from now on, and no elements."""
     if type(x) is VarArray:
+        if (<VarArray>x).outside is not None and (<VarArray>x).elements is None and (<VarArray>x).outside.holds_integers:
+            (<VarArray>x).node()
         return (<VarArray>x).dtype.kind in "iu"
     cdef Graph g = (<Var>x).graph
     record = g.records.get(node_of(<Var>x))

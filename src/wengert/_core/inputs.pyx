@@ -23,6 +23,7 @@ from wengert._core.graph cimport Graph, append, check_owner, refuse_graph
 from wengert._core.number cimport demand_number
 from wengert._core.var cimport Var, node_of, wrap
 from wengert.errors import TracingError
+from wengert.structured import ROWS
 
 
 # ---- opening and closing ----
@@ -76,6 +77,8 @@ cdef class ArrayInput:
         """Is it better taken whole? In a program it is if what was passed is one node."""
         return type(self.outer) is VarArray and own_graph().open_recordings > 0 and self.outer.is_whole
 
+    holds_integers = False  # a derivative is taken in them, so they are no indices
+
     def look(self):
         """Any shape will do."""
 
@@ -92,7 +95,10 @@ cdef class ArrayInput:
         if self.whole is None:
             self.note_opening()
             if type(self.outer) is VarArray:
-                outer = expanded([self.outer], [None])[0]
+                outer = self.outer
+                if outer.dtype.kind in "iu":
+                    outer = ROWS.cast(outer, dtype=np.dtype(np.float64))
+                outer = expanded([outer], [None])[0]
                 node = outer[0] if len(outer) == 1 and type(outer[0]) is ArrayNode else (
                     assembled_node(self.outer))
                 self.whole = append_structured(own_graph(), INPUT_ARRAY, (node,), {}, (<ArrayNode>node).value)

@@ -12,7 +12,7 @@ class Taping:
 def tape_of(
     first: int,
     inputs: list[tuple[Any, int, tuple[int, ...] | None]],
-    arrays: list[tuple[int, ...]],
+    arrays: list[tuple[tuple[int, ...], Any]],
     outputs: list[tuple[Any, tuple[int, ...] | None]],
     guards: list[tuple[Var, bool, int]],
 ) -> Tape: ...

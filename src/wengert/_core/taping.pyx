@@ -131,12 +131,19 @@ cdef class Taping:
         key = tuple([int(k) for k in np.unravel_index(<Py_ssize_t>g.slope1[node], shape)])
         return self.add("row", "getitem", (array,), (("key", key),), (), FLOAT, None, g.origin[node])
 
+    cdef list take_arrays(self, list arrays):
+        """Entries of what the program takes, each (shape, dtype)."""
+        return [self.add("input", "", (), (), shape, dtype, None, 0) for shape, dtype in arrays]
+
     cdef int take_inputs(self, list inputs, list taken) except -1:
         """The entries of inputs, each (handle, number in `taken`, index there or None)."""
         for handle, which, index in inputs:
             place = taken[which]
             if index is not None:
-                place = self.add("row", "getitem", (place,), (("key", index),), (), FLOAT, None, 0)
+                dtype = self.nodes[place].dtype
+                place = self.add("row", "getitem", (place,), (("key", index),), (), dtype, None, 0)
+                if dtype is not FLOAT:  # an element of integers that are indices elsewhere
+                    place = self.add("row", "cast", (place,), (("dtype", FLOAT),), (), FLOAT, None, 0)
             self.place[node_of_handle(handle)] = place
         return 0
 
@@ -150,14 +157,14 @@ def tape_of(int first, list inputs, list arrays, list outputs, list guards):
         The node with which the recording begins.
     inputs : list of (Var or ArrayNode, int, tuple)
         Each with the entry of `arrays` in which it is, and its index there: None for the whole.
-    arrays : list of tuple
-        Shapes of what the program takes.
+    arrays : list of (tuple, dtype)
+        Shapes and types of what the program takes: floats, or integers that may be indices.
     outputs : list of list of (Var, ArrayNode or float), or ArrayNode
         Of each output: its elements with its shape, or the array itself.
     guards : list of (Var, bool, int)
     """
     cdef Taping tape = Taping(first, False)
-    taken = [tape.add("input", "", (), (), shape, FLOAT, None, 0) for shape in arrays]
+    taken = tape.take_arrays(arrays)
     tape.take_inputs(inputs, taken)
     return written(tape, taken, outputs, guards)
 
@@ -169,8 +176,10 @@ def body_of(int first, list inputs, list arrays, list outputs, list guards, list
     ----------
     first : int
         The node with which the call begins.
-    inputs, arrays, outputs, guards
+    inputs, outputs, guards
         As for `tape_of`.
+    arrays : list of tuple
+        Shapes of what the program takes, which are floats.
     enclosing : list of (Var or ArrayNode)
         Inputs of the functions around it that are being recorded.
 
@@ -182,7 +191,7 @@ def body_of(int first, list inputs, list arrays, list outputs, list guards, list
     """
     cdef Taping tape = Taping(first, True)
     tape.enclosing = {node_of_handle(x) for x in list(enclosing)}
-    taken = [tape.add("input", "", (), (), shape, FLOAT, None, 0) for shape in arrays]
+    taken = tape.take_arrays([(shape, FLOAT) for shape in arrays])
     tape.take_inputs(inputs, taken)
     whole = written(tape, [], outputs, guards)
     return (Tape(whole.nodes, tape.outside_entries + taken, whole.outputs, whole.guards),

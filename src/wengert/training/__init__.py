@@ -1,0 +1,7 @@
+"""How is a network trained?"""
+
+from wengert.training.fit import fit
+from wengert.training.history import Epoch, History
+from wengert.training.step import Step, supervised
+
+__all__ = ["Epoch", "History", "Step", "fit", "supervised"]
