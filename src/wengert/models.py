@@ -9,7 +9,8 @@ import numpy as np
 
 from wengert import tensors
 from wengert.errors import ProgramFormatError, WengertError
-from wengert.nn import MLP
+from wengert.nn import MLP, Dense, Dropout, LayerNorm, activation_named, linear
+from wengert.ops import OPS
 
 KIND = "network"
 
@@ -44,9 +45,7 @@ def save(net: MLP, path: str | Path, extra: Any = None) -> None:
     >>> again([1.0, 2.0]).data == net([1.0, 2.0]).data
     True
     """
-    if callable(net.settings["activation"]):
-        raise WengertError("an activation that is a function cannot be saved; give the name of an op")
-    tensors.write(path, KIND, arrays_of(net), {"network": net.settings, "extra": extra})
+    tensors.write(path, KIND, arrays_of(net), {"network": settings_of(net), "extra": extra})
 
 
 def load(path: str | Path) -> MLP:
@@ -70,6 +69,23 @@ def load_with_extra(path: str | Path) -> tuple[MLP, Any]:
         raise ProgramFormatError(f"{path} describes no network: {error}") from error
     set_arrays(net, arrays, path)
     return net, extra
+
+
+def settings_of(net: MLP) -> dict[str, Any]:
+    """The arguments that make a network like this one."""
+    dense = [layer for layer in net.layers if isinstance(layer, Dense)]
+    activation = dense[0].activation if len(dense) > 1 else linear
+    name = getattr(activation, "__name__", "")
+    if activation_named(name if name in OPS else "linear") is not activation:
+        raise WengertError("an activation that is a function cannot be saved; give the name of an op")
+    return {
+        "n_in": dense[0].weights.shape[0],
+        "n_outs": [layer.weights.shape[1] for layer in dense],
+        "activation": name,
+        "dropout": max((layer.rate for layer in net.layers if isinstance(layer, Dropout)), default=0.0),
+        "layer_norm": any(isinstance(layer, LayerNorm) for layer in net.layers),
+        "dtype": dense[0].weights.dtype.name,
+    }
 
 
 def arrays_of(net: MLP) -> tensors.Arrays:

@@ -22,12 +22,10 @@ from wengert.errors import ShapeError, WengertError
 from wengert.numpy_arguments import as_array, is_var, shape_of
 from wengert.ops import OPS
 
-Array = Any
-"""An array of numbers or of vars, or one of them, or a list of them."""
+Array = Any  # of numbers or of vars, or one of them, or a list of them
 Activation = Callable[[Any], Any]
 Initialiser = Callable[[np.random.Generator, int, int], np.ndarray[Any, Any]]
-Key = tuple[int, Any]
-"""What decides random numbers: see `wengert.random.uniform`."""
+Key = tuple[int, Any]  # what decides random numbers: see `wengert.random.uniform`
 
 
 # ---- layers ----
@@ -80,7 +78,7 @@ class Dense(Module):
     n_in, n_out : int
         Number of inputs and of outputs ("neurons").
     activation : str or callable, default "linear"
-        Name of a unary op of `wengert.ops`, "linear", or a function of an array of vars.
+        Name of a unary op of `wengert.ops`, or a function of an array of vars.
     initialiser : callable, optional
         What draws the weights: `he` before "relu" and the like, else `glorot`; or any function of a generator, n_in and
         n_out. The bias starts at zero.
@@ -130,8 +128,6 @@ class LayerNorm(Module):
         Length of the last axis.
     eps : float, default 1e-5
         Added to the variance, so that equal numbers can be scaled; PyTorch's.
-    dtype : {float64, float32}
-        Of the parameters.
     """
 
     def __init__(self, n: int, eps: float = 1e-5, dtype: Any = np.float64) -> None:
@@ -152,7 +148,7 @@ class Dropout(Module):
     rate : float
         From 0 up to, and not including, 1.
     stream : int, default 0
-        Differs between the layers of a network, so that they draw different numbers.
+        Layers of different streams draw different numbers.
     """
 
     def __init__(self, rate: float, stream: int = 0) -> None:
@@ -174,13 +170,12 @@ class MLP(Module):
     Parameters
     ----------
     n_in : int
-        Number of inputs.
     n_outs : sequence of int
         Number of outputs of each layer.
     activation : str or callable, default "relu"
         Of every layer but the last; as for `Dense`.
     seed : int, default 0
-        Seed of the weights; the same seed gives the same network.
+        Of the weights; the same seed gives the same network.
     dropout : float, default 0.0
         Rate of the dropout after each layer but the last.
     layer_norm : bool, default False
@@ -211,11 +206,6 @@ class MLP(Module):
     ) -> None:
         if not n_outs:
             raise ShapeError("a network needs at least one layer, but got no numbers of outputs")
-        self.settings = {
-            "n_in": n_in, "n_outs": [*n_outs], "activation": activation, "seed": seed, "dropout": dropout,
-            "layer_norm": layer_norm, "dtype": np.dtype(dtype).name,
-        }  # fmt: skip
-        """What `wengert.models` keeps of it."""
         rng = np.random.default_rng(seed)
         self.layers: list[Any] = []
         for k, (size, width) in enumerate(zip([n_in, *n_outs], n_outs, strict=False)):
@@ -283,10 +273,6 @@ def squared_loss(predictions: Array, targets: Array, weights: Array = None) -> A
     predictions, targets : array_like or vars, shape (n,) or (n, n_out)
     weights : array_like, shape (n,), optional
         Of the samples: one with weight 2 counts as if it were there twice.
-
-    Returns
-    -------
-    Var or float
 
     Examples
     --------
