@@ -347,7 +347,7 @@ def cross_entropy(logits: Array, labels: Array, weights: Array = None, class_wei
         labels = labels.astype(np.intp)
     costs = special.logsumexp(logits, axis=-1) - np.take_along_axis(logits, labels[..., None], -1)[..., 0]
     if class_weights is not None:
-        of_samples = np.take(as_array(class_weights), labels)
+        of_samples = np.take_along_axis(as_array(class_weights), labels, 0)
         weights = of_samples if weights is None else of_samples * as_array(weights)
     return mean(costs, weights)
 
