@@ -75,7 +75,10 @@ def test_dtype_is_that_of_the_parameters(dtype):
     assert {parameter.dtype for parameter in net.parameters()} == {np.dtype(dtype)}
 
 
-@pytest.mark.parametrize(("initialiser", "variance"), [(nn.he, 2 / 200), (nn.glorot, 2 / 300), (nn.orthogonal, 1 / 200)])
+SPREADS = [(nn.he, 2 / 200), (nn.glorot, 2 / 300), (nn.orthogonal, 1 / 200)]
+
+
+@pytest.mark.parametrize(("initialiser", "variance"), SPREADS)
 def test_weights_have_the_stated_spread(initialiser, variance):
     weights = initialiser(np.random.default_rng(0), 200, 100)
     assert weights.shape == (200, 100)

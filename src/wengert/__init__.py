@@ -33,7 +33,9 @@ from wengert.custom_rules import custom_jvp, custom_vjp
 from wengert.derivatives import hessian, hvp, jacobian, jvp, vjp
 from wengert.errors import (
     FrozenNumberWarning,
+    GradientWarning,
     LongLoopWarning,
+    MissingPackageError,
     NonFiniteError,
     ProgramFormatError,
     ShapeError,
@@ -50,8 +52,10 @@ __version__ = "0.1.0"
 __all__ = [
     "Compiled",
     "FrozenNumberWarning",
+    "GradientWarning",
     "Graph",
     "LongLoopWarning",
+    "MissingPackageError",
     "NonFiniteError",
     "ProgramFormatError",
     "Program",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,13 @@ def load_with_extra(path: str | Path) -> tuple[MLP, Any]:
     """Load a network, and what was kept beside it."""
     arrays, settings = tensors.read(path, KIND)
     try:
+        # A few numbers can describe a network that fills the memory: it is made once the arrays are as large.
+        if size_of(**settings["network"]) != sum(array.size for array in arrays.values()):
+            raise ProgramFormatError(f"the arrays in {path} do not fit the network that it describes")
         net = MLP(**settings["network"])
         extra = settings["extra"]
+    except ProgramFormatError:
+        raise
     except (KeyError, TypeError, ValueError, WengertError) as error:
         raise ProgramFormatError(f"{path} describes no network: {error}") from error
     set_arrays(net, arrays, path)
@@ -73,7 +79,7 @@ def load_with_extra(path: str | Path) -> tuple[MLP, Any]:
 
 def settings_of(net: MLP) -> dict[str, Any]:
     """The arguments that make a network like this one."""
-    dense = [layer for layer in net.layers if isinstance(layer, Dense)]
+    dense: list[Any] = [layer for layer in net.layers if isinstance(layer, Dense)]
     activation = dense[0].activation if len(dense) > 1 else linear
     name = getattr(activation, "__name__", "")
     if activation_named(name if name in OPS else "linear") is not activation:
@@ -86,6 +92,14 @@ def settings_of(net: MLP) -> dict[str, Any]:
         "layer_norm": any(isinstance(layer, LayerNorm) for layer in net.layers),
         "dtype": dense[0].weights.dtype.name,
     }
+
+
+def size_of(n_in: int, n_outs: list[int], layer_norm: bool = False, **_: Any) -> int:
+    """Number of parameters of a network with such settings."""
+    if min(n_in, *n_outs) < 1:
+        raise ValueError(f"{n_in} inputs and {n_outs} outputs")
+    dense = sum((a + 1) * b for a, b in itertools.pairwise([n_in, *n_outs]))
+    return dense + (2 * sum(n_outs[:-1]) if layer_norm else 0)
 
 
 def arrays_of(net: MLP) -> tensors.Arrays:

@@ -206,6 +206,7 @@ class MLP(Module):
     ) -> None:
         if not n_outs:
             raise ShapeError("a network needs at least one layer, but got no numbers of outputs")
+        activation_named(activation)  # which may be refused, also if no layer has it
         rng = np.random.default_rng(seed)
         self.layers: list[Any] = []
         for k, (size, width) in enumerate(zip([n_in, *n_outs], n_outs, strict=False)):

@@ -71,7 +71,7 @@ def warn_of_gradients(step: Step, norms: list[float], epoch: int) -> None:
         for norm, (k, layer, parameter) in zip(norms, owners(step.net), strict=True)
         if parameter.ndim > 1
     ]
-    if len(of_weights) < 2:
+    if len(of_weights) < 2 or not all(math.isfinite(norm) for norm in norms):
         return
     (smallest, of_smallest), (largest, of_largest) = min(of_weights), max(of_weights)
     if smallest * RATIO >= largest:

@@ -310,12 +310,13 @@ def by_lbfgs(
         if history.best is epoch:
             best = parameters
         if True in [callback(epoch) for callback in callbacks]:
+            history.stopped = "callback"
             raise StopIteration
 
     start = [np.array(parameter.data) for parameter in net.parameters()]
     try:
         found = optimizer.minimize(lambda parameters: of_data(both, parameters, data), start, after)
-        history.stopped = "converged" if found.converged else "epochs"
+        history.stopped = "converged" if found.converged else history.stopped
         last = found.parameters
     except KeyboardInterrupt:
         history.stopped, last = "interrupted", start

@@ -166,9 +166,11 @@ class Step:
         float
         """
         index = np.arange(len(x)) if index is None else np.asarray(index)
+        if not 0 < len(index) <= self.n_rows * self.n_parts:
+            raise ShapeError(f"a step takes 1 to {self.n_rows * self.n_parts} samples, got {len(index)}")
+        calls = self.calls(x, y, weights)
         if not self.share_out(index, weights):
             return 0.0  # of samples without weight nothing is to be learned
-        calls = self.calls(x, y, weights)
         for place, number in zip(self.numbers, self.optimizer.numbers(self.optimizer.count), strict=True):
             place[...] = number
         self.count[...] = self.optimizer.count
@@ -192,12 +194,9 @@ class Step:
 
     def share_out(self, index: np.ndarray[Any, Any], weights: Any) -> float:
         """Give each part its samples; gives the sum of their weights."""
-        n = len(index)
-        if not 0 < n <= self.n_rows * self.n_parts:
-            raise ShapeError(f"a step takes 1 to {self.n_rows * self.n_parts} samples, got {n}")
         if self.n_parts == 1:
             self.parts[0].fill(index)
-            return n if weights is None else float(np.sum(weights[index]))
+            return len(index) if weights is None else float(np.sum(weights[index]))
         sums = []
         for k, part in enumerate(self.parts):
             taken = index[k * self.n_rows : (k + 1) * self.n_rows]
