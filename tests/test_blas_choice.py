@@ -62,3 +62,49 @@ def test_openblas_runs_them():
         pytest.skip("not this processor, or not OpenBLAS")
     assert running == chosen
     assert running_kernels(**{NAME: "Haswell"}) == "Haswell"
+
+
+# ---- threads ----
+
+CODE = """
+import threading
+import numpy as np
+import wengert as wg
+from wengert._core import blas_threads
+
+product = wg.compile(lambda a: a @ a)
+a = np.eye(300)
+product(a)
+if not blas_threads.is_found():
+    print("another BLAS")
+    raise SystemExit
+blas_threads.choose(3)
+seen, stop = set(), threading.Event()
+
+def watch():
+    while not stop.is_set():
+        seen.add(blas_threads.number())
+
+watcher = threading.Thread(target=watch)
+watcher.start()
+runners = [threading.Thread(target=lambda: [product(a) for _ in range(200)]) for _ in range(3)]
+for thread in runners:
+    thread.start()
+for thread in runners:
+    thread.join()
+stop.set()
+watcher.join()
+try:
+    wg.compile(np.linalg.inv)(np.zeros((50, 50)))
+except np.linalg.LinAlgError:
+    seen.add("singular")
+print(sorted(map(str, seen)), blas_threads.number())
+"""
+
+
+def test_blas_has_one_thread_while_programs_run_and_then_its_own_again():
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "4"}
+    done = subprocess.run([sys.executable, "-c", CODE], env=environment, capture_output=True, text=True, check=True)
+    if done.stdout.strip() == "another BLAS":
+        pytest.skip("SciPy is not built with OpenBLAS here")
+    assert done.stdout.strip() in ("['1', '3', 'singular'] 3", "['1', 'singular'] 3")

@@ -76,12 +76,14 @@ cdef class Runner:
     cdef int n_operands
     cdef int n_run, n_inputs, n_outputs, n_buffers, n_pool, most_streams, most_sums
     cdef Py_ssize_t arena_bytes, chunk_bytes, slot_bytes, scratch_bytes, n_partial
-    cdef bint single
+    cdef bint single, uses_blas
     cdef const double[::1] pool
     cdef char* types  # of inputs, then of outputs
     cdef Py_ssize_t* sizes  # of inputs, then of outputs: elements
 
     cdef ArrayWorkspace take_workspace(self)
+    cdef ArrayWorkspace new_workspace(self)
+    cdef int give_back(self, ArrayWorkspace w) except -1
     cdef bint overlaps(self, ArrayWorkspace w, cnp.ndarray out, int n_before) noexcept
     cdef int point(self, ArrayWorkspace w, inputs, outs) except -1
     cdef int execute(self, ArrayWorkspace w) noexcept nogil

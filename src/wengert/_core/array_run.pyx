@@ -16,10 +16,13 @@ from libc.string cimport memcpy
 
 import numpy as np
 
+from wengert._core.blas_threads cimport hold, release
 from wengert._core.products cimport multiply_t, product_t
 from wengert._core.structured_kernels cimport array_t, find_kernel, kernel_error, scratch_size
+from wengert._core.structured_kernels import LINEAR
 from wengert._core.vm cimport Workspace, instr_t, lanes_t, stream_t, vm, workspace_size
 from wengert._core.vm import INSTRUCTION
+from wengert._core.blas_choice import load
 from wengert.errors import ShapeError
 from wengert.structured import ROWS
 
@@ -119,6 +122,8 @@ cdef class Runner:
         self.arena_bytes = line(parts["arena"])
         self.pool = np.array([*parts["pool"], 0.0])
         self.n_pool = <int>len(self.pool)
+        self.uses_blas = any([step["kind"] == "product" or (step["kind"] == "kernel" and step["name"] in LINEAR)
+                              for step in parts["steps"]])
         self.take_products(parts["products"])
         self.take_steps(parts["steps"])
         cdef Py_ssize_t k
@@ -139,8 +144,7 @@ cdef class Runner:
         cdef product_t* p
         cdef int axis
         if products and multiply is NULL:
-            from wengert._core.products import address
-            multiply = <multiply_t>PyCapsule_GetPointer(address, "wengert.multiply")
+            multiply = <multiply_t>PyCapsule_GetPointer(load("products").address, "wengert.multiply")
         self.products = <product_t*>PyMem_Calloc(len(products) + 1, sizeof(product_t))
         if self.products == NULL:
             raise MemoryError(f"no memory for {len(products)} products")
@@ -259,13 +263,28 @@ cdef class Runner:
                 + line(self.n_operands * sizeof(array_t)))
 
     cdef ArrayWorkspace take_workspace(self):
+        """Memory for a run, until `give_back`."""
+        cdef ArrayWorkspace w
+        try:
+            w = self.free.pop()
+        except IndexError:  # all of them are in use
+            w = self.new_workspace()
+        if self.uses_blas:
+            hold()
+        return w
+
+    cdef int give_back(self, ArrayWorkspace w) except -1:
+        """The run is over."""
+        if self.uses_blas:
+            release()
+        w.error, w.keep = None, None
+        self.free.append(w)
+        return 0
+
+    cdef ArrayWorkspace new_workspace(self):
         cdef ArrayWorkspace w
         cdef char* at
         cdef Py_ssize_t k
-        try:
-            return self.free.pop()
-        except IndexError:
-            pass  # all of them are in use
         w = ArrayWorkspace()
         w.slots, w.memory = Workspace(), Workspace()
         w.slots.provide(self.slot_bytes + 64)
@@ -379,8 +398,7 @@ cdef class Runner:
                         np.copyto(item[0], item[1].reshape(item[0].shape), casting="unsafe")
             return w.failed
         finally:
-            w.error, w.keep = None, None
-            self.free.append(w)
+            self.give_back(w)
 
     cdef int execute(self, ArrayWorkspace w) noexcept nogil:
         """All steps; -1 with `error` set if the run was stopped."""

@@ -1,4 +1,4 @@
-"""Which kernels does SciPy's BLAS run?
+"""How is SciPy's BLAS loaded, and which kernels does it run?
 
 OpenBLAS chooses when it is loaded, from a list of processors that ends before AMD's Zen 4 and Zen 5: on these it takes
 kernels for AVX2, half as fast in float32 as those for AVX-512.  ``OPENBLAS_CORETYPE`` in the environment decides
@@ -14,7 +14,9 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from wengert._core import blas_threads
 from wengert._core.cpu import supported_builds
 
 VARIABLE = "OPENBLAS_CORETYPE"
@@ -48,23 +50,36 @@ def choosing_kernels() -> Iterator[None]:
         del os.environ[VARIABLE]
 
 
-def load_lapack() -> ModuleType:
-    """Import BLAS and LAPACK."""
+def load(name: str) -> ModuleType:
+    """Import one of our modules that need SciPy's BLAS, and thereby SciPy's BLAS.
+
+    Parameters
+    ----------
+    name : str
+        "lapack" or "products".
+    """
     with choosing_kernels():
-        return import_module("wengert._core.lapack")
+        module = import_module(f"wengert._core.{name}")
+    if not blas_threads.is_found():
+        for library in openblas_of_scipy():
+            blas_threads.find(library["filepath"])
+    return module
 
 
 def running_kernels() -> str | None:
     """Name of the kernels that SciPy's OpenBLAS runs, or None if that cannot be told: it is another BLAS, say."""
-    load_lapack()
-    try:
-        from threadpoolctl import threadpool_info
-    except ImportError:
-        return None
-    ours = [
+    load("lapack")
+    ours = openblas_of_scipy()
+    return ours[0]["architecture"] if ours else None
+
+
+def openblas_of_scipy() -> list[Any]:
+    """What is known of SciPy's OpenBLAS, if that is what it uses."""
+    from threadpoolctl import threadpool_info
+
+    return [
         blas for blas in threadpool_info() if blas["internal_api"] == "openblas" and not is_numpys(blas["filepath"])
     ]
-    return ours[0]["architecture"] if ours else None
 
 
 def is_numpys(library: str) -> bool:

@@ -7,8 +7,8 @@ from wengert._core.array_run cimport ArrayWorkspace, Runner, breathe
 
 cdef int finish(Runner program, ArrayWorkspace w) except -1:
     """Raise what a step raised."""
-    error, w.error, w.keep = w.error, None, None
-    program.free.append(w)
+    error = w.error
+    program.give_back(w)
     if error is not None:
         raise error
     return 0
