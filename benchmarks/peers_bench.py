@@ -20,7 +20,7 @@ import numpy as np
 
 from wengert.benchmarks import peers_report, timing
 from wengert.benchmarks.peers import PEERS
-from wengert.benchmarks.worker import ONE_THREAD, serve
+from wengert.benchmarks.worker import KERNEL_CHOICES, ONE_THREAD, serve
 from wengert.benchmarks.workloads import PROBLEMS
 
 ROUND_SECONDS = (
@@ -132,6 +132,8 @@ def versions(names: Iterable[str]) -> dict[str, str]:
 def measure(problems: Sequence[str], peers: Sequence[str], rounds: int) -> dict[str, Any]:
     """All problems by all peers, as a dict that JSON can hold."""
     os.environ.update(ONE_THREAD)
+    for name in KERNEL_CHOICES:
+        os.environ.pop(name, None)
     workers = [Worker(name) for name in peers]
     rows = {}
     for name in problems:

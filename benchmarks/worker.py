@@ -32,6 +32,8 @@ ONE_THREAD = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
     "JAX_PLATFORMS": "cpu",
 }
+# With these a user tells OpenBLAS for which processor it is to compute: here it finds out for itself, for everybody.
+KERNEL_CHOICES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
 def serve(connection: Connection, name: str) -> None:

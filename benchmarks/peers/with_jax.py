@@ -13,14 +13,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from wengert.benchmarks.workloads.training import RATE
+
 jax.config.update("jax_enable_x64", True)
 
 NAMES = ("exp", "log", "sqrt", "sin", "cos", "tanh", "sum", "mean", "cumsum", "max", "min", "einsum", "stack", "where")
+
+
+def cross_entropy(logits: Any, labels: Any) -> Any:
+    picked = jnp.take_along_axis(logits, labels[:, None], 1)[:, 0]
+    return jnp.mean(jax.nn.logsumexp(logits, axis=1) - picked)
+
 
 FUNCTIONS = SimpleNamespace(
     **{name: getattr(jnp, name) for name in NAMES},
     concatenate=jnp.concatenate,
     constant=jnp.asarray,
+    cross_entropy=cross_entropy,
     erf=jax.scipy.special.erf,
     fill=lambda shape, index, values: jnp.zeros(shape).at[index].set(values),
     fold=lambda step, state, rows: jax.lax.scan(lambda state, row: (step(state, row), None), state, rows)[0],
@@ -113,3 +122,23 @@ def observed_jacobians(f: Callable[..., Any], *tables: np.ndarray) -> Any:
         return jax.vmap(of_one)(cameras[camera], points[point], weights, features)
 
     return compiled(matrices, *map(jnp.asarray, tables))
+
+
+def training_step(f: Callable[..., Any], p: Any, x: np.ndarray, labels: np.ndarray, index: np.ndarray) -> Any:
+    def step(p: Any, x: Any, labels: Any, index: Any) -> Any:
+        loss, slopes = jax.value_and_grad(f)(p, x[index], labels[index])
+        return loss, tuple(array - RATE * slope for array, slope in zip(p, slopes, strict=True))
+
+    # The old parameters are given up, so that the new ones can have their memory.
+    c = jax.jit(step, donate_argnums=0)
+    now = jax.tree.map(jnp.array, p)
+    data = [jnp.asarray(array) for array in (x, labels, index)]
+
+    def call() -> Any:
+        nonlocal now
+        loss, now = c(now, *data)
+        loss.block_until_ready()
+        now[0].block_until_ready()
+        return loss, now
+
+    return call, lambda results: tuple(np.array(array) for array in jax.tree.leaves(results))

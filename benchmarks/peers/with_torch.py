@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from wengert.benchmarks.workloads.training import RATE
+
 torch.set_num_threads(1)
 
 
@@ -43,6 +45,7 @@ FUNCTIONS = SimpleNamespace(
     **{name: getattr(torch, name) for name in NAMES},
     concatenate=torch.cat,
     constant=torch.from_numpy,
+    cross_entropy=torch.nn.functional.cross_entropy,
     fill=fill,
     fold=fold,
     max=torch.amax,
@@ -154,3 +157,18 @@ def observed_jacobians(f: Callable[..., Any], *tables: np.ndarray) -> Any:
 
 def read_columns(rows: Any) -> tuple[np.ndarray, ...]:
     return tuple(np.stack([slopes.numpy().T for slopes in column], axis=1) for column in zip(*rows, strict=True))
+
+
+def training_step(f: Callable[..., Any], p: Any, x: np.ndarray, labels: np.ndarray, index: np.ndarray) -> Any:
+    parameters = [torch.tensor(array, requires_grad=True) for array in p]
+    rows, targets, batch = map(torch.from_numpy, (x, labels, index))
+    optimizer = torch.optim.SGD(parameters, lr=RATE)
+
+    def call() -> Any:
+        optimizer.zero_grad()
+        loss = f(parameters, rows[batch], targets[batch])
+        loss.backward()
+        optimizer.step()
+        return loss, *parameters
+
+    return call, lambda results: tuple(np.array(array) for array in read(results))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import wengert as wg
+from wengert.benchmarks.workloads.training import RATE
 
 FUNCTIONS = wg
 
@@ -28,9 +29,11 @@ ARRAY_FUNCTIONS = SimpleNamespace(
     **{name: getattr(np, name) for name in NAMES},
     concatenate=np.concatenate,
     constant=np.asarray,
+    cross_entropy=wg.nn.cross_entropy,
     fill=lambda shape, index, values: wg.at(np.zeros(shape))[index].set(values),
     fold=fold,
     repeat=repeat,
+    relu=wg.relu,
     where=wg.where,
     sigmoid=lambda x: 1.0 / (1.0 + np.exp(-x)),
 )
@@ -118,3 +121,20 @@ def observed_jacobians(f: Callable[..., Any], *tables: np.ndarray) -> Any:
 
 def read_rows(rows: Any) -> tuple[np.ndarray, ...]:
     return tuple(np.stack([np.asarray(slopes) for slopes in column], axis=1) for column in zip(*rows, strict=True))
+
+
+class Layers(wg.nn.Module):
+    """What is trained: arrays, as the problem has them."""
+
+    def __init__(self, arrays: Any) -> None:
+        self.names = [f"array{k}" for k in range(len(arrays))]
+        for name, array in zip(self.names, arrays, strict=True):
+            setattr(self, name, wg.Var(array))
+
+
+def training_step(f: Callable[..., Any], p: Any, x: np.ndarray, labels: np.ndarray, index: np.ndarray) -> Any:
+    def objective(net: Any, x: Any, y: Any, weights: Any, key: Any) -> Any:
+        return f([getattr(net, name) for name in net.names], x, y)
+
+    step = wg.training.Step(Layers(p), objective, wg.optim.SGD(lr=RATE), len(index))
+    return lambda: step(x, labels, index), lambda loss: (np.asarray(loss), *map(np.array, step.now[0]))

@@ -26,6 +26,7 @@ from wengert.benchmarks.workloads.rosenbrock import (
 )
 from wengert.benchmarks.workloads.square import SQUARE
 from wengert.benchmarks.workloads.staged import STAGED
+from wengert.benchmarks.workloads.training import TRAINING
 
 PROBLEMS: dict[str, Problem] = {
     problem.name: problem
@@ -56,5 +57,6 @@ PROBLEMS: dict[str, Problem] = {
         *MINORS,
         *BUNDLE,
         CHAIN,
+        *TRAINING,
     )
 }

@@ -60,7 +60,9 @@ class Problem:
         ``array_gradient``: p, one array or a tuple of them, and data to a value () and its gradient in each of them;
         ``curvature``: p of any shape and data to a gradient and the diagonal of a Hessian that has nothing else;
         ``observed_jacobians``: tables, and for each observation its row in each, to Jacobians in that row;
-        ``elementwise``: x of shape (n,) to values (n,), without derivatives.
+        ``elementwise``: x of shape (n,) to values (n,), without derivatives;
+        ``training_step``: p, a tuple of arrays, data, and an index of the rows of a batch, to the loss of the batch and
+        the arrays after a step of gradient descent, from which the next call goes on.
     data : callable
         Makes the arguments; the same in every process.
     scalar : callable, optional
