@@ -301,6 +301,7 @@ class LBFGS:
     ) -> Minimum:
         """Minimize a function of a list of arrays that gives its value and gradients; `callback` after iterations."""
         from scipy.optimize import minimize
+        from threadpoolctl import threadpool_limits
 
         shapes = [np.shape(p) for p in parameters]
         dtypes = [np.asarray(p).dtype for p in parameters]
@@ -317,14 +318,16 @@ class LBFGS:
             value, gradients = f(apart(x))
             return float(value), flat(gradients)
 
-        found = minimize(
-            value_and_gradient,
-            flat(parameters),
-            jac=True,
-            method="L-BFGS-B",
-            callback=None if callback is None else lambda x: callback(apart(x)),
-            options={"maxcor": self.memory, "maxiter": self.max_iter, "gtol": self.tolerance, "ftol": 1e-14},
-        )
+        # Its own products are small, and threads that wait for the next one by spinning would take the cores.
+        with threadpool_limits(1, user_api="blas"):
+            found = minimize(
+                value_and_gradient,
+                flat(parameters),
+                jac=True,
+                method="L-BFGS-B",
+                callback=None if callback is None else lambda x: callback(apart(x)),
+                options={"maxcor": self.memory, "maxiter": self.max_iter, "gtol": self.tolerance, "ftol": 1e-14},
+            )
         return Minimum(apart(found.x), float(found.fun), int(found.nit), bool(found.success), str(found.message))
 
 

@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from wengert._core.arrays import VarArray
 from wengert.errors import GradientWarning
@@ -60,7 +61,9 @@ def name_of(layer: Module, k: int) -> str:
 
 def gradient_norms(step: Step, x: Any, y: Any, index: Any, weights: Any) -> list[float]:
     """Norm of the gradient of each parameter, for some samples."""
-    gradients = step.gradients(x, y, index, weights)
+    # NumPy computes them, whose BLAS would wake threads for products that are too small for that.
+    with threadpool_limits(1, user_api="blas"):
+        gradients = step.gradients(x, y, index, weights)
     return [math.sqrt(float(np.sum(np.square(gradient, dtype=np.float64)))) for gradient in gradients]
 
 
