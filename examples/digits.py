@@ -40,11 +40,8 @@ def main():
         size, again = path.stat().st_size, wg.models.load(path)
     seconds = sum(epoch.seconds for epoch in history.epochs)
     print(f"{len(history.epochs)} epochs in {seconds:.2f} s, loss {history.losses[-1]:.4f}")
-    print(
-        f"accuracy on images not seen: {accuracy(net, x_test, y_test):.3f}; saved in {size} bytes and read again: ",
-        end="",
-    )
-    print(f"{accuracy(again, x_test, y_test):.3f}")
+    print(f"accuracy on images not seen: {accuracy(net, x_test, y_test):.3f}")
+    print(f"saved in {size} bytes and read again: {accuracy(again, x_test, y_test):.3f}")
 
 
 if __name__ == "__main__":

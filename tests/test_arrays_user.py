@@ -608,3 +608,103 @@ def test_truth_of_several_elements():
             with pytest.raises(ValueError, match="ambiguous"):
                 mode(f)(ramp(40))
     assert_all_is_well()
+
+
+# ---- integers ----
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8])
+@pytest.mark.parametrize("n_rows", [5, 100])
+@SIZES
+def test_integers_that_come_in_are_indices(n, n_rows, dtype):
+    """Others at the next call, as indices and as numbers, on either side of an assignment."""
+
+    def f(x, weights, index):
+        chosen = x[index]
+        return np.sum(weights * chosen**2 * (1.0 + index)), chosen[0]
+
+    rng = np.random.default_rng(0)
+    x, weights = rng.normal(size=n_rows), rng.normal(size=n)
+    c = wg.compile(wg.grad(lambda *args: f(*args)[0]))
+    for _ in range(3):
+        index = rng.integers(0, n_rows, n).astype(dtype)
+        expected = np.zeros(n_rows)
+        np.add.at(expected, index, 2 * weights * x[index] * (1.0 + index))
+        np.testing.assert_allclose(c(x, weights, index), expected, rtol=1e-13, atol=1e-15)
+        values = wg.compile(f)(x, weights, index)
+        np.testing.assert_allclose(values, f(x, weights, index), rtol=1e-13)
+    assert c.cache_info().paths == 1
+
+
+@SIZES
+def test_rows_by_index_in_several_axes(n):
+    x = np.random.default_rng(0).normal(size=(7, 3))
+    index = np.arange(n) % 7
+    c = wg.compile(lambda x, index: x[index])
+    np.testing.assert_array_equal(c(x, index), x[index])
+    np.testing.assert_array_equal(c(x, index[::-1].copy()), x[index[::-1]])
+    np.testing.assert_array_equal(c(x, -1 - index), x[-1 - index])
+    with pytest.raises(IndexError):
+        c(x, index + 1 if n > 6 else index + 7)
+
+
+def test_integers_are_exact_beyond_what_floats_hold():
+    big = np.array([2**53 + 1, 2**53 + 3] * 20)
+    c = wg.compile(lambda index, labels: labels[index], dtype=np.float32)
+    assert c.program(np.arange(40), big) is not None
+    x = np.zeros(2**24 + 3, np.float32)
+    x[-2:] = 1.0, 2.0
+    last = wg.compile(lambda x, index: x[index], dtype=np.float32)
+    np.testing.assert_array_equal(last(x, np.full(40, len(x) - 2)), np.ones(40))
+
+
+@SIZES
+def test_floats_after_integers_are_another_recording(n):
+    c = wg.compile(lambda x: np.sum(x / 2.0))
+    assert c(np.arange(n)) == np.sum(np.arange(n) / 2)
+    assert c(np.arange(n) + 0.5) == np.sum(np.arange(n) / 2 + 0.25)
+    g = wg.compile(wg.grad(lambda x: np.sum(x**2)))
+    np.testing.assert_array_equal(g(np.arange(n)), 2.0 * np.arange(n))
+    index_of_floats = wg.compile(lambda x, index: x[index])
+    assert index_of_floats(np.arange(float(n)), np.zeros(n, int)).shape == (n,)
+    with pytest.raises((TracingError, IndexError)):
+        index_of_floats(np.arange(float(n)), np.zeros(n))
+
+
+def test_numbers_may_come_as_arrays_without_axes():
+    c = wg.compile(lambda x, a: x * a)
+    assert c(np.array(3.0), 2.0) == 6.0
+    np.testing.assert_array_equal(c(np.arange(40.0), np.array(2.0)), 2.0 * np.arange(40.0))
+    np.testing.assert_array_equal(c(np.arange(40.0), np.array(3.0, np.float32)), 3.0 * np.arange(40.0))
+
+
+# ---- calls bound to their arrays ----
+
+
+@SIZES
+def test_bound_calls_read_and_write_the_same_arrays(n):
+    x, a, y, total = ramp(n), np.array(2.0), np.empty(n), np.empty(())
+    call = wg.compile(lambda x, a: (a * x, {"total": np.sum(x)})).bind(x, a, out=(y, {"total": total}))
+    np.testing.assert_array_equal(y, 2.0 * ramp(n))
+    x[:], a[...] = x + 1.0, 3.0
+    out = call()
+    assert out[0] is y
+    np.testing.assert_array_equal(y, 3.0 * (ramp(n) + 1.0))
+    assert total == np.sum(ramp(n) + 1.0)
+
+
+@SIZES
+def test_bound_calls_follow_branches(n):
+    x, y = ramp(n), np.empty(n)
+    call = wg.compile(lambda x: x if np.sum(x) > 0.0 else -2.0 * x).bind(x, out=y)
+    for sign in (1.0, -1.0, 1.0):
+        x[:] = sign * ramp(n)
+        np.testing.assert_array_equal(call(), x if sign > 0 else -2.0 * x)
+
+
+def test_bound_calls_check_what_they_are_given():
+    c = wg.compile(lambda x: 2.0 * x)
+    with pytest.raises(ShapeError):
+        c.bind(ramp(40), out=np.empty(39))
+    with pytest.raises(TracingError):
+        c.bind(ramp(40), out=np.empty(40, np.float32))

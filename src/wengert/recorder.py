@@ -159,7 +159,8 @@ class RecordedArrays(Recorded):
         if any(arg is not leaf for arg, leaf in zip(args, arguments.leaves, strict=True)):
             return None  # it is within a nest
         shapes = [None if kind is NUMBER else np.shape(arg) for arg, kind in zip(args, arguments.kinds, strict=True)]
-        return QuickArrays(self.program, self.form, shapes, [block.leaf for block in self.blocks])
+        dtypes = [np.dtype(np.int64 if arguments.holds_integers(k) else np.float64) for k in range(len(args))]
+        return QuickArrays(self.program, self.form, shapes, dtypes, [block.leaf for block in self.blocks])
 
 
 class Recording:

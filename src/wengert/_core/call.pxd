@@ -31,7 +31,7 @@ cdef class QuickCall(Quick):
 cdef class QuickArrays(Quick):
     cdef object program, dtype
     cdef Form form
-    cdef list shapes, taken, leaves
+    cdef list shapes, dtypes, taken, leaves
 
 
 cdef class QuickLanes(Quick):

@@ -14,7 +14,9 @@ class QuickCall(Quick):
 
 @final
 class QuickArrays(Quick):
-    def __init__(self, program: Any, form: Form, shapes: list[tuple[int, ...] | None], taken: list[int]) -> None: ...
+    def __init__(
+        self, program: Any, form: Form, shapes: list[tuple[int, ...] | None], dtypes: list[Any], taken: list[int]
+    ) -> None: ...
 
 @final
 class QuickLanes(Quick):

@@ -20,8 +20,6 @@ from wengert._core.vm cimport Workspace, vm, workspace_size
 
 cnp.import_array()
 
-cdef object FLOAT = np.dtype(np.float64)
-
 cdef enum:
     # Longer programs, some 50 us and more, run on a pool of their own and let other threads work.
     SHORT = 30_000
@@ -174,12 +172,14 @@ cdef class QuickArrays(Quick):
         That of its outputs.
     shapes : list of tuple or None
         Of each argument: the shape of an array, None for a float.
+    dtypes : list of dtype
+        Of each argument: what an array must be of, float64 or int64.
     taken : list of int
         Which arguments the program takes.
     """
 
-    def __init__(self, program, Form form, list shapes, list taken):
-        self.program, self.form, self.shapes, self.taken = program, form, shapes, taken
+    def __init__(self, program, Form form, list shapes, list dtypes, list taken):
+        self.program, self.form, self.shapes, self.dtypes, self.taken = program, form, shapes, dtypes, taken
         self.leaves = form.leaves()
         self.dtype = np.dtype(np.float32 if program.parts["single"] else np.float64)
 
@@ -192,7 +192,8 @@ cdef class QuickArrays(Quick):
             if shape is None:
                 if type(arg) is not float:
                     return NotImplemented
-            elif type(arg) is not np.ndarray or (<cnp.ndarray>arg).dtype is not FLOAT or arg.shape != shape:
+            elif (type(arg) is not np.ndarray or (<cnp.ndarray>arg).dtype is not self.dtypes[k]
+                  or arg.shape != shape):
                 return NotImplemented
         outs = [np.empty((<Form>leaf).shape, self.dtype) for leaf in self.leaves]
         if self.program.run([args[k] for k in self.taken], outs) >= 0:
