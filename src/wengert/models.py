@@ -13,6 +13,8 @@ from wengert.errors import ProgramFormatError, WengertError
 from wengert.nn import MLP, Dense, Dropout, LayerNorm, activation_named, linear
 from wengert.ops import OPS
 
+__all__ = ["load", "load_with_extra", "save"]
+
 KIND = "network"
 
 
