@@ -189,7 +189,7 @@ class MLP(Module):
     >>> sum(p.size for p in net.parameters())
     337
     >>> one, two = net([0.5, -1.0]), net([[0.5, -1.0], [2.0, 3.0]])
-    >>> one.shape, two.shape, abs(one.data - two.data[0]) < 1e-14
+    >>> one.shape, two.shape, bool(abs(one.data - two.data[0]) < 1e-14)
     ((), (2,), True)
     """
 
