@@ -27,19 +27,10 @@ cdef int forget_shared(Graph g) except -1:
     return 0
 
 
-cdef int share(Graph g, int node, size_t bucket) except -1:
-    g.known[bucket] = node
-    g.n_known += 1
-    if 2 * g.n_known > g.known.shape[0]:
-        grow(g)
-    return 0
-
-
 cdef int grow(Graph g) except -1:
-    """Put the nodes that are still there into twice as many buckets."""
     cdef int[::1] old = g.known
-    cdef int[::1] fresh = np.zeros(2 * old.shape[0], np.int32)
-    cdef size_t mask = fresh.shape[0] - 1, at
+    cdef int[::1] fresh = np.zeros(4 * old.shape[0], np.int32)
+    cdef size_t mask = fresh.shape[0] - 1, at, h
     cdef Py_ssize_t k
     cdef int node
     g.n_known = 0
@@ -47,9 +38,11 @@ cdef int grow(Graph g) except -1:
         node = old[k]
         if node == 0 or node >= g.n_nodes:
             continue
-        at = hash_of(g.op[node], g.arg0[node], g.arg1[node], g.slope0[node], g.slope1[node]) & mask
+        h = hash_of(g.op[node], g.arg0[node], g.arg1[node], g.slope0[node], g.slope1[node])
+        at = first_bucket(g.arg0[node], g.arg1[node], h) & mask
         while fresh[at] and fresh[at] != node:
-            at = (at + 1) & mask
+            at = h & mask
+            h += 1
         g.n_known += fresh[at] == 0
         fresh[at] = node
     g.known = fresh

@@ -136,6 +136,7 @@ cdef object shared_arithmetic(Graph g, int op, object left, object right):
     cdef double[3] out
     cdef int a = 0, b = 0, node
     cdef size_t bucket = 0
+    x[0] = x[1] = 0.0
     if type(left) is not Var and not read_number(left, &x[0]):
         return NotImplemented
     if type(right) is Var:
