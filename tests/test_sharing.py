@@ -256,23 +256,46 @@ def test_nested_derivatives():
 
 
 def test_nodes_that_were_dropped_are_not_found():
-    """What a derivative within recorded is dropped at its end, and others get the numbers of those nodes."""
+    """The body of a loop is dropped at its end, and other nodes get the numbers of its nodes."""
+    kept = []
 
-    def f(x):
-        total = 0.0
-        for k in range(1, 40):
-            total = total + wg.grad(lambda z, k=k: z * k + wg.sin(z * x) * 0.0)(x) + x * k
-            total = total + wg.exp(x * k) * 0.0 + wg.sin(x * k) * 0.0
-        return total
+    def f(x, y):
+        def step(carry, _):
+            for k in range(8, 40):
+                carry = carry + 0.0 * wg.cos(carry * k)
+            inside = wg.sin(x * 7.0)
+            kept.append(inside.node)
+            return carry + inside, None
 
-    assert wg.compile(f)(0.25) == 1.25 * sum(range(1, 40))
+        last, _ = wg.scan(step, y, None, length=2)
+        kept.append(len(wg.current_graph()))
+        for k in (7, 5, 6):
+            last = last + wg.sin(x * k)
+        return last
+
+    expected = 0.5 + 3.0 * math.sin(0.25 * 7) + math.sin(0.25 * 5) + math.sin(0.25 * 6)
+    assert wg.compile(f)(0.25, 0.5) == pytest.approx(expected, rel=1e-15)
+    assert kept[0] >= kept[-1]  # it was dropped
+
+
+def test_what_a_choice_chose_is_part_of_it():
+    def f(x, y, c, d):
+        return [wg.where(condition, x, y) for condition in (c, d)]
+
+    _, n_nodes = nodes_of(f, 1.0, 2.0, 1.0, 0.0)
+    assert n_nodes == 4
+    _, n_nodes = nodes_of(f, 1.0, 2.0, 1.0, 1.0)
+    assert n_nodes == 3
 
 
 def test_a_body_does_not_share_with_what_is_around():
+    shared = []
+
     def f(x, y):
         around = x * y
 
         def step(carry, _):
+            shared.append(x * y is around)
             return carry * (x * y) + wg.sin(x * y), x * y
 
         last, every = wg.scan(step, x, None, length=4)
@@ -289,6 +312,8 @@ def test_a_body_does_not_share_with_what_is_around():
         value, gradient = transformed(0.7, 1.3)
         assert value == pytest.approx(expected, rel=1e-14)
         assert gradient == pytest.approx(slopes, rel=1e-13)
+    assert shared
+    assert not any(shared)
 
 
 def test_lanes_and_what_is_uniform():
