@@ -298,7 +298,8 @@ cdef class Var:
     Notes
     -----
     Arithmetic with vars and numbers gives new vars. Comparisons give vars too, with the value 1.0 or 0.0, so ``if``
-    and ``while`` work. Two vars are never the same key of a dict or set, whatever their values.
+    and ``while`` work. Two vars are never the same key of a dict or set, whatever their values; but while `compile`
+    records a function, computing the same from the same vars again gives the same var.
 
     Examples
     --------
