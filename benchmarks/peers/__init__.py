@@ -56,14 +56,7 @@ TOO_MANY = "ten million operations, recorded one by one, take minutes"
 PEERS: dict[str, Peer] = {
     peer.name: peer
     for peer in (
-        Peer(
-            "wengert",
-            "wengert",
-            "with_wengert",
-            ("scalar", "arrays"),
-            "wengert",
-            leaves_out=(("minors_10", TOO_MANY),),
-        ),
+        Peer("wengert", "wengert", "with_wengert", ("scalar", "arrays"), "wengert"),
         Peer(
             "wengert_2_threads",
             "wengert, 2 threads",

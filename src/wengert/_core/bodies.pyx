@@ -14,6 +14,7 @@ from wengert._core.derive cimport is_handle, node_of_handle
 from wengert._core.graph cimport Graph
 from wengert._core.inputs import opened
 from wengert._core.origin cimport position
+from wengert._core.sharing cimport close_sharing, open_sharing
 from wengert._core.var cimport Var, node_of
 from wengert.errors import TracingError
 
@@ -21,7 +22,7 @@ from wengert.errors import TracingError
 def open_body():
     """Begin a body; gives the node after which it begins, and what `close_body` needs to know."""
     cdef Graph g = own_graph()
-    before = (g.open_recordings, g.open_lanes, g.guards)
+    before = (g.open_recordings, g.open_lanes, g.guards, open_sharing(g))
     if not g.open_recordings:
         g.codes, g.numbers_of_codes, g.here = [], {}, 0
         g.note_origins()
@@ -34,7 +35,9 @@ def open_body():
 def close_body(int first, before):
     """End the body that began there."""
     cdef Graph g = own_graph()
-    g.open_recordings, g.open_lanes, g.guards = before
+    cdef int known_from
+    g.open_recordings, g.open_lanes, g.guards, known_from = before
+    close_sharing(g, known_from)
     if not g.open_recordings:
         g.codes = g.numbers_of_codes = g.origin = None
     g.forget_after(first)

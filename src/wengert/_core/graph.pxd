@@ -54,6 +54,9 @@ cdef class Graph:
     cdef list guards  # of this recording: (var, outcome)
     cdef int64_t[::1] origin  # of each node of this recording: where the user's code made it
     cdef int64_t here  # where the user's code is now; see origin.pxd
+    cdef int[::1] known  # nodes of this recording by what they are, None outside one; see sharing.pxd
+    cdef Py_ssize_t n_known  # of these
+    cdef int known_from  # older nodes are not to be found
     cdef list codes  # code objects that origins mean
     cdef dict numbers_of_codes  # of these, by id
     cdef dict records  # of the STRUCTURED nodes, by node, in their order

@@ -47,7 +47,7 @@ cdef class Graph:
         self.free_place = -1
         self.adjoint = None
         self.touched = None
-        self.origin = None
+        self.origin = self.known = None
         self.records, self.array_adjoints = {}, {}
         self.set_capacity(FIRST_CAPACITY)
         self.n_nodes = 0

@@ -371,7 +371,7 @@ cdef class Plan:
     cdef int write_piece(self, part, targets, dict checks, bint is_varying, int n_before) except -1:
         """Write the instructions of a piece and their origins; give the number of slots or pool entries used."""
         cdef Schedule schedule = Schedule(self.terms, part, targets)
-        cdef const int[::1] order = schedule.order
+        cdef const int[::1] order = schedule.order if is_varying else schedule.order_for_one_lane()
         cdef term_t* term = self.terms.term
         cdef int n = <int>order.shape[0], i, k, t, arg, n_used = n_before, n_free = 0
         cdef int[3] args

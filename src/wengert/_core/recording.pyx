@@ -14,6 +14,7 @@ from wengert._core.codes cimport INPUT, LANE, LANE_SUM
 from wengert._core.current cimport own_graph
 from wengert._core.derive cimport node_of_handle
 from wengert._core.graph cimport Graph, append, check_owner, reserve
+from wengert._core.sharing cimport close_sharing, open_sharing
 from wengert._core.var cimport Var, node_of, wrap
 from wengert.errors import TracingError
 
@@ -25,6 +26,7 @@ def open_recording():
         raise TracingError("a recording is open already")
     g.guards, g.codes, g.numbers_of_codes, g.here = [], [], {}, 0
     g.note_origins()
+    open_sharing(g)
     g.open_recordings = 1
     return g.n_nodes
 
@@ -35,6 +37,7 @@ def close_recording(int first):
     g.open_recordings = 0
     g.open_lanes = 0
     g.guards = g.codes = g.numbers_of_codes = g.origin = None
+    close_sharing(g, 0)
     g.forget_after(first)
 
 
@@ -48,6 +51,7 @@ def open_body():
     if not g.open_recordings:
         g.codes, g.numbers_of_codes, g.here = [], {}, 0
         g.note_origins()
+    before += (open_sharing(g),)
     g.guards = []
     g.open_recordings += 1
     return before
@@ -56,9 +60,10 @@ def open_body():
 def close_body(tuple before):
     """End the recording that `open_body` began, and drop what it recorded."""
     cdef Graph g = own_graph()
-    cdef int first
-    first, g.guards, g.codes, g.numbers_of_codes, g.here = before
+    cdef int first, known_from
+    first, g.guards, g.codes, g.numbers_of_codes, g.here, known_from = before
     g.open_recordings -= 1
+    close_sharing(g, known_from)
     if not g.open_recordings:
         g.origin = None
     g.forget_after(first)

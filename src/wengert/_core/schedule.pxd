@@ -22,5 +22,7 @@ cdef class Schedule:
     cdef int find_members(self, const int[::1] targets) except -1
     cdef int find_users(self) except -1
     cdef int find_needs(self) except -1
+    cdef const int[::1] order_for_one_lane(self)
+    cdef bint is_irregular(self) except -1
     cdef int last_user(self, int t, const unsigned char[::1] state) noexcept
     cdef bint is_cheap(self, int t, const unsigned char[::1] state, const int[::1] left) noexcept

@@ -6,11 +6,12 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.limits cimport INT_MAX
 from libc.math cimport INFINITY, fabs, frexp, signbit
 from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from wengert import ops
 from wengert._core.builds import kernels
 from wengert._core.codes cimport *
+from wengert._core.sharing cimport bits
 
 ctypedef void (*eager_t)(const double* x, double* out) noexcept nogil
 
@@ -30,12 +31,6 @@ cdef int read_table() except -1:
 
 
 read_table()
-
-
-cdef inline uint64_t bits(double number) noexcept:
-    cdef uint64_t result
-    memcpy(&result, &number, sizeof(double))
-    return result
 
 
 cdef inline bint is_power_of_two(double number) noexcept:

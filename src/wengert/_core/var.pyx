@@ -29,6 +29,7 @@ from wengert._core.current cimport own_graph
 from wengert._core.graph cimport Graph, append, check_owner, hold, refuse_graph, release, reserve
 from wengert._core.number cimport demand_number, read_number
 from wengert._core.origin cimport note_here
+from wengert._core.sharing cimport find_node, forget_shared, share
 from wengert._core.sweep cimport BLOCK_BITS
 from wengert.errors import TracingError
 
@@ -59,14 +60,6 @@ cdef inline int check_same(Graph g, Graph other) except -1:
 
 # ---- recording ----
 
-cdef inline int check_recordable(Graph g) except -1:
-    """May this thread append to the graph? A recording for a program also notes where."""
-    check_owner(g)
-    if g.open_recordings and not g.open_derivations:
-        note_here(g)
-    return 0
-
-
 cdef inline int checked_node(Var v) except -1:
     """The node of a var that may have come from anywhere."""
     if v.graph is None:
@@ -82,7 +75,9 @@ cdef inline object arithmetic(int op, eager_t kernel, object left, object right)
     cdef Graph g
     if type(left) is Var:
         g = (<Var>left).graph
-        check_recordable(g)
+        check_owner(g)
+        if g.open_recordings:
+            return shared_arithmetic(g, op, left, right)
         if type(right) is Var:
             check_same(g, (<Var>right).graph)
             reserve(g)
@@ -98,7 +93,9 @@ cdef inline object arithmetic(int op, eager_t kernel, object left, object right)
         kernel(x, out)
         return wrap(g, append(g, op, a, 0, out[0], out[1], x[1]))
     g = (<Var>right).graph
-    check_recordable(g)
+    check_owner(g)
+    if g.open_recordings:
+        return shared_arithmetic(g, op, left, right)
     if not read_number(left, &x[0]):
         return NotImplemented
     reserve(g)
@@ -114,12 +111,81 @@ cdef inline object apply(int op, eager_t kernel, Var v):
     cdef double[2] out
     cdef int node
     cdef Graph g = v.graph
-    check_recordable(g)
+    check_owner(g)
+    if g.open_recordings:
+        return shared_function(g, op, v)
     reserve(g)
     node = node_of(v)
     x = g.value[node]
     kernel(&x, out)
     return wrap(g, append(g, op, node, 0, out[0], out[1], 0.0))
+
+
+# ---- recording for a program, where equal nodes are one: see sharing.pxd ----
+
+cdef inline int note(Graph g) except -1:
+    """Note where the user's code is, if it is at work."""
+    if not g.open_derivations:
+        note_here(g)
+    return 0
+
+
+cdef object shared_arithmetic(Graph g, int op, object left, object right):
+    """What `arithmetic` does."""
+    cdef double[2] x
+    cdef double[3] out
+    cdef int a = 0, b = 0, node
+    cdef size_t bucket = 0
+    x[0] = x[1] = 0.0
+    if type(left) is not Var and not read_number(left, &x[0]):
+        return NotImplemented
+    if type(right) is Var:
+        check_same(g, (<Var>right).graph)
+        b = node_of(<Var>right)
+    elif not read_number(right, &x[1]):
+        return NotImplemented
+    if type(left) is Var:
+        a = node_of(<Var>left)
+    node = find_node(g, op, a, b, x[0], x[1], &bucket)
+    if not node:
+        note(g)
+        reserve(g)
+        if a:
+            x[0] = g.value[a]
+        if b:
+            x[1] = g.value[b]
+        eager[op](x, out)
+        node = append(g, op, a, b, out[0], out[1] if a else x[0], out[2] if b else x[1])
+        share(g, node, bucket)
+    return var_at(g, node)
+
+
+cdef object shared_function(Graph g, int op, Var v):
+    """What `apply` does."""
+    cdef double[2] out
+    cdef int a = node_of(v), node
+    cdef size_t bucket = 0
+    node = find_node(g, op, a, 0, 0.0, 0.0, &bucket)
+    if not node:
+        note(g)
+        reserve(g)
+        eager[op](&g.value[a], out)
+        node = append(g, op, a, 0, out[0], out[1], 0.0)
+        share(g, node, bucket)
+    return var_at(g, node)
+
+
+cdef int appended(Graph g, int op, int a, int b, double value, double slope0, double slope1) except -1:
+    """A new node, or while recording for a program the one that is there; room is reserved."""
+    cdef size_t bucket = 0
+    cdef int node
+    if not g.open_recordings:
+        return append(g, op, a, b, value, slope0, slope1)
+    node = find_node(g, op, a, b, slope0, slope1, &bucket)
+    if not node:
+        node = append(g, op, a, b, value, slope0, slope1)
+        share(g, node, bucket)
+    return node
 
 
 cdef object on_numbers(int op, tuple arguments):
@@ -187,7 +253,9 @@ cdef object record3(int op, object condition, object a, object b):
         if type(argument) is Var:
             if g is None:
                 g = (<Var>argument).graph
-                check_recordable(g)
+                check_owner(g)
+                if g.open_recordings:
+                    note(g)
             check_same(g, (<Var>argument).graph)
     if g is None:
         return on_numbers(op, given)
@@ -203,8 +271,8 @@ cdef object record3(int op, object condition, object a, object b):
             node[k] = node_of(<Var>argument)
             x[k] = g.value[node[k]]
     eager[op](x, out)
-    pair = append(g, PAIR, node[1], node[2], out[0], out[2] if node[1] else x[1], out[3] if node[2] else x[2])
-    return wrap(g, append(g, op, node[0], pair, out[0], out[1] if node[0] else x[0], 1.0))
+    pair = appended(g, PAIR, node[1], node[2], out[0], out[2] if node[1] else x[1], out[3] if node[2] else x[2])
+    return var_at(g, appended(g, op, node[0], pair, out[0], out[1] if node[0] else x[0], 1.0))
 
 
 # ---- the var ----
@@ -230,7 +298,8 @@ cdef class Var:
     Notes
     -----
     Arithmetic with vars and numbers gives new vars. Comparisons give vars too, with the value 1.0 or 0.0, so ``if``
-    and ``while`` work. Two vars are never the same key of a dict or set, whatever their values.
+    and ``while`` work. Two vars are never the same key of a dict or set, whatever their values; but while `compile`
+    records a function, computing the same from the same vars again gives the same var.
 
     Examples
     --------
@@ -274,6 +343,8 @@ cdef class Var:
         if self.graph.op[node] != LEAF:
             raise TracingError("only the data of a leaf, made with Var(...), can be assigned; this var was computed")
         self.graph.value[node] = number
+        if self.graph.open_recordings:
+            forget_shared(self.graph)  # what follows is computed from another number
 
     @property
     def grad(self):
