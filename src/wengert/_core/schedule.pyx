@@ -17,8 +17,8 @@ from wengert._core.terms cimport Terms, term_t
 
 cdef enum:
     WINDOW = 2048  # terms that are sorted at a time: their values take half of a first-level cache
-    # Of so many ops, one may be a surprise. With more, sorted code is up to three times as fast (determinants by minors);
-    # with none, up to a third slower, since the values are alive for longer (Rosenbrock's function).
+    # Of so many ops, one may be a surprise. With more, sorted code is up to three times as fast (determinants by
+    # minors); with none, up to a third slower (Rosenbrock's function).
     REGULAR = 8
     CONTEXTS = 4096
 
@@ -192,11 +192,11 @@ cdef class Schedule:
 
     cdef bint is_irregular(self) except -1:
         """Does what followed the same four ops the last time often not follow? That is how processors foresee jumps."""
-        cdef unsigned char[::1] followed = np.zeros(CONTEXTS, np.uint8)  # by contexts, hashed as Knuth 1973 (6.4) has it
+        cdef unsigned char[::1] followed = np.zeros(CONTEXTS, np.uint8)  # hashed as Knuth 1973 (6.4) has it
         cdef unsigned int context = 0, place
         cdef unsigned char op
-        cdef int run, i, surprises = 0, n = <int>self.order.shape[0]
-        for run in range(2):  # the first is there to learn from
+        cdef int _run, i, surprises = 0, n = <int>self.order.shape[0]
+        for _run in range(2):  # the first is there to learn from
             surprises = 0
             for i in range(n):
                 op = <unsigned char>self.terms.term[self.order[i]].op

@@ -5,11 +5,11 @@
 # appended, which are as many as the nodes.
 #
 # The graph's `known` is a table of node numbers with open addressing, 0 for a free bucket.  A node that is found is
-# compared with what is sought, so a number that is left of a dropped node does no harm: no node has it, or another node
-# does, which is compared like any other.  The bucket that is looked at first lies where the newer argument says: what is
-# recorded next is computed from what was recorded last, so that bucket is in the cache.  If it is taken, a hash of all
-# says where to go on.  Nodes from before `known_from` are not found: the body of a loop does not share with what is around
-# it, nor do two recordings.
+# compared with what is sought, so a number that is left of a dropped node does no harm: no node has it, or another
+# node does, which is compared like any other.  The bucket that is looked at first lies where the newer argument says:
+# what is recorded next is computed from what was recorded last, so that bucket is in the cache.  If it is taken, a
+# hash of all says where to go on.  Nodes from before `known_from` are not found: the body of a loop does not share
+# with what is around it, nor do two recordings.
 #
 # Inputs, leaves and what derivatives append are not in the table.
 
