@@ -31,7 +31,8 @@ WORK_OF_PRODUCT = 0.5
 class Recorded(NamedTuple):
     """The forward pass for one shape of input."""
 
-    run: Callable[[Any, Any], int]
+    run: Callable[[Any, Any], int] | None
+    """Of its program; None for so small a network that it is one of numbers, not of arrays."""
     shape: tuple[int, ...]
     """Of the output."""
 
@@ -130,7 +131,8 @@ class Predictor:
 
     def run(self, recorded: Recorded, x: np.ndarray[Any, Any], out: np.ndarray[Any, Any]) -> None:
         """Write what is predicted into an array."""
-        if recorded.run((x,), (out,)) >= 0:  # another way through branches than that of the recording
+        # The program gives the number of a failed guard if this is another way through branches than the recorded one.
+        if recorded.run is None or recorded.run((x,), (out,)) >= 0:
             out[...] = self.compiled(x)
 
     def record(self, x: np.ndarray[Any, Any]) -> Recorded:
@@ -139,7 +141,5 @@ class Predictor:
         if x.ndim == 2 and shape[:1] != (ROWS,):
             raise ShapeError(f"the network makes an array of shape {shape} of {ROWS} samples, not a row of each")
         program: Any = self.compiled.program(x)
-        if not isinstance(program, ArrayProgram):
-            raise WengertError("the network does not compute with arrays")
-        self.recorded[x.shape] = Recorded(program.run, shape)
+        self.recorded[x.shape] = Recorded(program.run if isinstance(program, ArrayProgram) else None, shape)
         return self.recorded[x.shape]
