@@ -60,8 +60,9 @@ def name_of(layer: Module, k: int) -> str:
 
 def gradient_norms(step: Step, x: Any, y: Any, index: Any, weights: Any) -> list[float]:
     """Norm of the gradient of each parameter, for some samples."""
-    gradients = step.gradients(x, y, index, weights)
-    return [math.sqrt(float(np.sum(np.square(gradient, dtype=np.float64)))) for gradient in gradients]
+    with np.errstate(over="ignore"):  # then the norm is infinite, which the training tells of if the loss is, too
+        gradients = step.gradients(x, y, index, weights)
+        return [math.sqrt(float(np.sum(np.square(gradient, dtype=np.float64)))) for gradient in gradients]
 
 
 def warn_of_gradients(step: Step, norms: list[float], epoch: int) -> None:

@@ -307,7 +307,7 @@ def by_lbfgs(
 
     dtype = data[0].dtype
     both, only_value = compile(value_and_grad(value), dtype=dtype), compile(value, dtype=dtype)
-    history, best, latest = History(), None, time.perf_counter()
+    history, best, latest, reached = History(), None, time.perf_counter(), 0.0
 
     def after(parameters: Any) -> None:
         nonlocal best, latest
@@ -325,10 +325,10 @@ def by_lbfgs(
     try:
         found = optimizer.minimize(lambda parameters: of_data(both, parameters, data), start, after)
         history.stopped = "converged" if found.converged else "epochs"
-        last = found.parameters
+        last, reached = found.parameters, found.value
     except KeyboardInterrupt:
         history.stopped, last = "interrupted", start
-    if not math.isfinite(history.epochs[-1].loss if history.epochs else 0.0):
+    if not math.isfinite(reached):
         raise NonFiniteError("the loss is not finite; the targets or the samples may be too large: scale them")
     chosen = best if best is not None and (held_out is not None or history.stopped == "interrupted") else last
     for parameter, array in zip(net.parameters(), chosen, strict=True):
