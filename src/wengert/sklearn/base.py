@@ -77,6 +77,16 @@ class Patience:
         return self.since > self.n_epochs
 
 
+def is_number(x: Any, above: float = -math.ulp(0.0), below: float = math.inf) -> bool:
+    """Is it a number in this open interval?"""
+    return isinstance(x, numbers.Real) and not isinstance(x, bool) and above < float(x) < below
+
+
+def is_int(x: Any) -> bool:
+    """Is it an int of at least 1?"""
+    return isinstance(x, numbers.Integral) and not isinstance(x, bool) and int(x) >= 1
+
+
 class BaseMLP(BaseEstimator):  # type: ignore[misc]
     """An estimator with a network; see `MLPClassifier` for its parameters."""
 
@@ -170,7 +180,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         self.loss_ = history.losses[-1] if history.losses else math.nan
         self.best_loss_ = history.best.monitored if history.epochs else math.nan
         if history.stopped == "epochs":
-            what = f"{self.max_iter} iterations did not suffice to converge; a larger max_iter or learning rate may"
+            what = f"not converged after {self.n_iter_} iterations; more (max_iter) or a larger learning rate may help"
             warnings.warn(what, ConvergenceWarning, stacklevel=3)
         return self
 
@@ -234,9 +244,9 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, x, dtype=self.dtype, ensure_non_negative=True)
-            if not weights.any():
-                raise ValueError("sample_weight is zero for every sample, so there is nothing to learn from")
         y, weights = self.targets(y, weights, is_first)
+        if weights is not None and not weights.any():
+            raise ValueError("every sample has weight zero, so there is nothing to learn from")
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         return x, y, weights, int(seed)
 
@@ -291,13 +301,6 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
 
     def check_parameters(self) -> None:
         """Raise ValueError if a parameter cannot be meant."""
-
-        def is_number(x: Any, least: float, below: float = math.inf) -> bool:
-            return isinstance(x, numbers.Real) and not isinstance(x, bool) and least <= float(x) < below
-
-        def is_int(x: Any) -> bool:
-            return isinstance(x, numbers.Integral) and not isinstance(x, bool) and int(x) >= 1
-
         sizes = np.asarray(self.hidden_layer_sizes)
         rate = self.learning_rate_init
         wanted = {
@@ -306,22 +309,22 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
                 "an int or a sequence of ints of at least 1",
             ),
             "solver": (self.solver in SOLVERS, f"one of {', '.join(SOLVERS)}"),
-            "alpha": (is_number(self.alpha, 0.0), "a number of at least 0"),
+            "alpha": (is_number(self.alpha), "a number of at least 0"),
             "batch_size": (self.batch_size == "auto" or is_int(self.batch_size), "'auto' or an int of at least 1"),
             "learning_rate_init": (
-                callable(rate) or (is_number(rate, 0.0) and rate > 0.0),
+                callable(rate) or is_number(rate, above=0.0),
                 "a positive number, or a schedule of wengert.optim",
             ),
             "max_iter": (is_int(self.max_iter), "an int of at least 1"),
-            "tol": (is_number(self.tol, 0.0), "a number of at least 0"),
-            "momentum": (is_number(self.momentum, 0.0, 1.0), "a number from 0 up to, and not including, 1"),
+            "tol": (is_number(self.tol), "a number of at least 0"),
+            "momentum": (is_number(self.momentum, below=1.0), "a number from 0 up to, and not including, 1"),
             "validation_fraction": (
-                is_number(self.validation_fraction, 0.0, 1.0) and self.validation_fraction > 0.0,
+                is_number(self.validation_fraction, above=0.0, below=1.0),
                 "a number between 0 and 1",
             ),
             "n_iter_no_change": (is_int(self.n_iter_no_change), "an int of at least 1"),
             "dropout": (
-                is_number(self.dropout, 0.0, 1.0) and not (self.dropout and self.solver == "lbfgs"),
+                is_number(self.dropout, below=1.0) and not (self.dropout and self.solver == "lbfgs"),
                 "a number from 0 up to, and not including, 1; and 0 for the solver lbfgs",
             ),
             "dtype": (self.dtype in ("float64", "float32", np.float64, np.float32), "float64 or float32"),

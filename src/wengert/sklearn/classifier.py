@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from wengert import nn
-from wengert.sklearn.base import BaseMLP, Loss
+from wengert.sklearn.base import BaseMLP, Loss, is_number
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
@@ -223,6 +223,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             unknown = [c for c in self.class_weight if c not in self.classes_.tolist()]
             if unknown:
                 raise ValueError(f"class_weight names classes that y does not have: {unknown}")
+            if not all(is_number(weight) for weight in self.class_weight.values()):
+                raise ValueError(f"weights of classes must be numbers of at least 0; got {self.class_weight}")
             of_classes = np.array([self.class_weight.get(c, 1.0) for c in self.classes_.tolist()])
         elif isinstance(self.class_weight, str) and self.class_weight == "balanced":
             sums = np.bincount(codes, weights, n_classes)

@@ -11,7 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
 
 from wengert import nn
-from wengert.sklearn.base import BaseMLP, Loss
+from wengert.sklearn.base import BaseMLP, Loss, is_number
 
 LOSSES = ("squared_error", "absolute_error", "huber", "poisson", "quantile")
 
@@ -155,15 +155,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         super().check_parameters()
         if self.loss not in LOSSES:
             raise ValueError(f"loss must be one of {', '.join(LOSSES)}; got {self.loss!r}")
-        if not 0.0 < self.quantile < 1.0:
+        if not is_number(self.quantile, above=0.0, below=1.0):
             raise ValueError(f"quantile must be a number between 0 and 1; got {self.quantile!r}")
-        if not self.delta > 0.0:
+        if not is_number(self.delta, above=0.0):
             raise ValueError(f"delta must be a positive number; got {self.delta!r}")
 
     def targets(self, y: Any, weights: Any, is_first: bool) -> tuple[np.ndarray[Any, Any], Any]:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        y = np.asarray(y, self.dtype)
+        with np.errstate(over="ignore"):  # see below
+            y = np.asarray(y, self.dtype)
         if not is_first and self.n_outputs_of_network(y) != self.n_outputs_:
             raise ValueError(f"y has {self.n_outputs_of_network(y)} columns, but had {self.n_outputs_} before")
         if not np.isfinite(y).all():
