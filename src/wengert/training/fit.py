@@ -192,7 +192,7 @@ class Loop:
         history, best = History(), None
         if checkpoint is not None and checkpoint.exists():
             history, best = read_checkpoint(checkpoint, self.step, self.settings())
-        n = len(self.data[0])
+        n = len(self.data[1])
         bar: Any = nullcontext()
         if progress:
             tqdm = needed("tqdm.auto", "a progress bar", "nn").tqdm
@@ -227,21 +227,22 @@ class Loop:
 
     def one_epoch(self, number: int, history: History, bar: Any) -> Epoch:
         """One pass over the data."""
-        x, y, weights = self.data
+        n, weights = len(self.data[1]), self.data[2]
         size = self.step.batch_size
         start = time.perf_counter()
-        order = np.random.default_rng([self.seed, number]).permutation(len(x))
+        order = np.random.default_rng([self.seed, number]).permutation(n)
         losses, sums = [], []
         norms = None
-        for k, first in enumerate(range(0, len(x), size)):
+        for k, first in enumerate(range(0, n, size)):
             index = order[first : first + size]
+            batch = self.batch(index)
             if k == 0 and number & (number - 1) == 0:
-                norms = gradient_norms(self.step, x, y, index, weights)
+                norms = gradient_norms(self.step, *batch)
                 warn_of_gradients(self.step, norms, number)
-            loss = self.step(x, y, index, weights)
+            loss = self.step(*batch)
             if not math.isfinite(loss):
                 where = f"in batch {k + 1} of epoch {number}"
-                raise NonFiniteError(describe_non_finite(self.step, x, y, index, weights, where, loss))
+                raise NonFiniteError(describe_non_finite(self.step, *batch, where, loss))
             sums.append(float(len(index) if weights is None else np.sum(weights[index])))
             losses.append(loss * sums[-1])
             if bar is not None:
@@ -249,9 +250,17 @@ class Loop:
                 if bar.n - bar.last_print_n == 0 or k == 0:
                     bar.set_postfix(loss=f"{loss:.4g}", epoch=number, refresh=False)
         seconds = time.perf_counter() - start
-        validation = None if self.held_out is None else self.step.loss(*self.held_out)
         mean = math.fsum(losses) / math.fsum(sums)
-        return Epoch(number, mean, validation, seconds, len(x) / seconds, norms)
+        return Epoch(number, mean, self.validation_loss(), seconds, n / seconds, norms)
+
+    def batch(self, index: np.ndarray[Any, Any]) -> tuple[Any, Any, Any, Any]:
+        """What the step takes to learn from some samples: x, y, which of these, and weights."""
+        x, y, weights = self.data
+        return x, y, index, weights
+
+    def validation_loss(self) -> float | None:
+        """Loss of the data that are held out, if there are any."""
+        return None if self.held_out is None else self.step.loss(*self.held_out)
 
     def is_over(self, history: History) -> bool:
         """Has it not got better for too long?"""
@@ -268,8 +277,8 @@ class Loop:
     def settings(self) -> dict[str, Any]:
         """What two runs must have in common if one is to go on where the other was."""
         return {
-            "samples": len(self.data[0]),
-            "validation samples": 0 if self.held_out is None else len(self.held_out[0]),
+            "samples": len(self.data[1]),
+            "validation samples": 0 if self.held_out is None else len(self.held_out[1]),
             "batch_size": self.step.batch_size,
             "seed": self.seed,
             "optimizer": type(self.step.optimizer).__name__,
@@ -298,7 +307,7 @@ def by_lbfgs(
 
     dtype = data[0].dtype
     both, only_value = compile(value_and_grad(value), dtype=dtype), compile(value, dtype=dtype)
-    history, best, latest = History(), None, time.perf_counter()
+    history, best, latest, reached = History(), None, time.perf_counter(), 0.0
 
     def after(parameters: Any) -> None:
         nonlocal best, latest
@@ -317,10 +326,10 @@ def by_lbfgs(
     try:
         found = optimizer.minimize(lambda parameters: of_data(both, parameters, data), start, after)
         history.stopped = "converged" if found.converged else history.stopped
-        last = found.parameters
+        last, reached = found.parameters, found.value
     except KeyboardInterrupt:
         history.stopped, last = "interrupted", start
-    if not math.isfinite(history.epochs[-1].loss if history.epochs else 0.0):
+    if not math.isfinite(reached):
         raise NonFiniteError("the loss is not finite; the targets or the samples may be too large: scale them")
     chosen = best if best is not None and (held_out is not None or history.stopped == "interrupted") else last
     for parameter, array in zip(net.parameters(), chosen, strict=True):
