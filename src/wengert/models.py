@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +65,22 @@ def load_with_extra(path: str | Path) -> tuple[MLP, Any]:
     """Load a network, and what was kept beside it."""
     arrays, settings = tensors.read(path, KIND)
     try:
+        check(settings["network"], arrays)
         net = MLP(**settings["network"])
         extra = settings["extra"]
     except (KeyError, TypeError, ValueError, WengertError) as error:
         raise ProgramFormatError(f"{path} describes no network: {error}") from error
     set_arrays(net, arrays, path)
     return net, extra
+
+
+def check(settings: Any, arrays: tensors.Arrays) -> None:
+    """Refuse settings of another network than that of the arrays, before memory is taken for what they ask for."""
+    wanted = pairwise([settings["n_in"], *settings["n_outs"]])
+    if sorted(wanted) != sorted(array.shape for array in arrays.values() if array.ndim == 2):
+        raise WengertError("its arrays have other sizes than its settings")
+    if settings["dtype"] not in ("float32", "float64"):
+        raise WengertError(f"there are no networks of {settings['dtype']}")
 
 
 def arrays_of(net: MLP) -> tensors.Arrays:
