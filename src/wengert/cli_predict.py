@@ -11,7 +11,7 @@ import numpy as np
 from wengert import models
 from wengert.cli_train import check_output
 from wengert.csv_files import Frame, read_csv
-from wengert.errors import ProgramFormatError
+from wengert.errors import NonFiniteError, ProgramFormatError
 from wengert.extras import needed
 from wengert.nn import MLP
 from wengert.table_columns import Array, shortened
@@ -73,6 +73,8 @@ def predict(net: MLP, recipe: Recipe, frame: Frame) -> tuple[Frame, list[str]]:
     polars = needed("polars", "a table", "nn")
     x, remarks = recipe.encoded(frame)
     outputs = np.concatenate([net(x[k : k + ROWS]).data for k in range(0, len(x), ROWS)]).astype(np.float64)
+    if not np.isfinite(outputs).all():
+        raise NonFiniteError("the model gives numbers that are not finite, so its file is damaged")
     target = recipe.target
     if not isinstance(target, Classes):
         return polars.DataFrame({target.name: texts(outputs * target.std + target.mean)}), remarks

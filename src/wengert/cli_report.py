@@ -15,8 +15,8 @@ from wengert.training import History
 
 def show(what: str, text: str) -> None:
     """Print a line, or more if it is long."""
-    wrapper = TextWrapper(80, initial_indent=f"{what:<10}", subsequent_indent=" " * 10, break_long_words=False)
-    print(wrapper.fill(text))
+    indents = {"initial_indent": f"{what:<10}", "subsequent_indent": " " * 10}
+    print(TextWrapper(80, break_long_words=False, break_on_hyphens=False, **indents).fill(text))
 
 
 def show_table(task: Task, path: Path, frame: Frame) -> None:
@@ -53,17 +53,22 @@ def imputed(task: Task, name: str) -> str:
     return "a level" if column.missing else "no level"
 
 
-def show_training(history: History, scores: dict[str, Scores], balanced: bool, notes: list[str]) -> None:
-    """How long it took, and what the network is worth."""
+def show_training(history: History, balanced: bool, notes: list[str]) -> None:
+    """How long it took, and what was strange."""
     seconds = math.fsum(epoch.seconds for epoch in history.epochs)
     weighted = ", classes balanced" if balanced else ""
     show("training", f"{len(history.epochs)} epochs in {seconds:.1f} s, the best is {history.best.number}{weighted}")
     for note in notes:
         show("note", note)
-    measures = list(next(iter(scores.values())))
-    print(f"\n{'held-out rows':<30}" + "".join(f"{measure:>12}" for measure in measures))
-    for name, values in scores.items():
-        print(f"{name:<30}" + "".join(f"{value:>12.4g}" for value in values.values()))
+
+
+def show_scores(task: Task, hidden: list[int], scores: dict[str, Scores]) -> None:
+    """What the network is worth."""
+    network = f"network {'-'.join(map(str, hidden)) or 'without hidden layers'}"
+    names = {"network": network, "linear": task.linear_name, "baseline": task.baseline_name}
+    print(f"\n{'held-out rows':<30}" + "".join(f"{measure:>12}" for measure in scores["network"]))
+    for which, values in scores.items():
+        print(f"{names[which]:<30}" + "".join(f"{value:>12.4g}" for value in values.values()))
     print()
 
 

@@ -94,13 +94,14 @@ def run(options: argparse.Namespace) -> int:
     start = time.perf_counter()
     needed("safetensors.numpy", "saving", "nn")  # or its absence would be noticed after the training
     model = options.output or options.table.with_suffix(".safetensors")
-    curve = model.with_name(f"{model.stem}-curve.png")
     check_output(model, [options.table])
+    curve = model.with_name(f"{model.stem}-curve.png")
     frame = read_csv(options.table)
     task = Task.of(frame, options.target, options.task, options.drop, options.test_size, options.seed)
     speaks = not (options.quiet or options.json)
     if speaks:
         cli_report.show_table(task, options.table, frame)
+        sys.stdout.flush()  # it is to be read while the network learns
     weights = task.balancing_weights() if options.balanced else None
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", GradientWarning)
@@ -111,12 +112,10 @@ def run(options: argparse.Namespace) -> int:
         return INTERRUPTED
     models.save(net, model, extra=task.recipe.to_json())
     seconds = time.perf_counter() - start
-    linear_name, linear = task.linear_model(weights)
-    baseline_name, baseline = task.baseline()
     scores = {
-        f"network {'-'.join(map(str, options.hidden))}".strip(): task.scores(net(task.test.x).data),
-        linear_name: task.scores(linear(task.test.x).data),
-        baseline_name: task.scores(baseline),
+        "network": task.scores(net(task.test.x).data),
+        "linear": task.scores(task.linear_model(weights)(task.test.x).data),
+        "baseline": task.scores(task.baseline()),
     }
     try:
         history.plot(curve)
@@ -124,7 +123,8 @@ def run(options: argparse.Namespace) -> int:
     except MissingPackageError as error:
         where = f"none: {error}"
     if speaks:
-        cli_report.show_training(history, scores, options.balanced, notes)
+        cli_report.show_training(history, options.balanced, notes)
+        cli_report.show_scores(task, options.hidden, scores)
         cli_report.show("model", str(model))
         cli_report.show("curve", where)
     elif options.json:

@@ -22,8 +22,8 @@ Texts = Any
 """A `polars.Series` of strings; null where a value is missing."""
 Array = np.ndarray[Any, Any]
 
-MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "?")
-"""What stands for a missing value, in small letters."""
+MISSING = ("", "?", "#N/A", "#NA", "-NaN", "-nan", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null")
+"""What stands for a missing value: what pandas takes for one, and a question mark."""
 
 # A few words among numbers ("unknown", "n. d.") are missing values; with more of them it is a column of texts.
 NUMERIC_SHARE = 0.95
@@ -72,9 +72,8 @@ class Number:
         return 1 + self.indicator
 
     @classmethod
-    def learned(cls, name: str, texts: Texts) -> Self | None:
-        """What the column is made of; None if all its values are the same."""
-        values = numbers(texts)
+    def learned(cls, name: str, values: Array) -> Self | None:
+        """What the column is made of, NaN being missing; None if all others are the same."""
         is_missing = np.isnan(values)
         median = float(np.median(values[~is_missing]))
         mean, std = mean_and_std(np.where(is_missing, median, values))
@@ -84,13 +83,16 @@ class Number:
         """Numbers (n, width), and what is to be said of them."""
         values = numbers(texts)
         is_missing = np.isnan(values)
-        standard = (np.where(is_missing, self.median, values) - self.mean) / self.std
+        with np.errstate(over="ignore"):
+            standard = (np.where(is_missing, self.median, values) - self.mean) / self.std
         columns = [np.clip(standard, -FARTHEST, FARTHEST), is_missing][: self.width]
-        strange = texts.filter(is_missing & texts.is_not_null().to_numpy())
-        if len(strange) > (1 - NUMERIC_SHARE) * len(texts):
-            raise TableError(f"column {self.name!r} should hold numbers, but holds {examples(strange)}")
-        said = f"{self.name}: not numbers, so taken as missing: {examples(strange)}" if len(strange) else None
-        return np.stack(columns, axis=1), said
+        n_strange = int(is_missing.sum()) - texts.null_count()
+        if not n_strange:
+            return np.stack(columns, axis=1), None
+        strange = examples(texts.filter(is_missing).drop_nulls())
+        if n_strange > (1 - NUMERIC_SHARE) * len(texts):
+            raise TableError(f"column {self.name!r} should hold numbers, but holds {strange}")
+        return np.stack(columns, axis=1), f"{self.name}: not numbers, so taken as missing: {strange}"
 
 
 @dataclass(frozen=True)
@@ -125,12 +127,12 @@ class Category:
         return len(self.levels) + self.other + self.missing
 
     @classmethod
-    def learned(cls, name: str, texts: Texts) -> Self:
+    def learned(cls, texts: Texts) -> Self:
         """The most frequent levels; those with equal counts in the order of the alphabet."""
         counts = texts.drop_nulls().value_counts(name="n of rows").rows()
         counts.sort(key=lambda row: (-row[1], row[0]))
         levels = sorted(text for text, _ in counts[:MOST_LEVELS])
-        return cls(name, levels, len(counts) > MOST_LEVELS, texts.null_count() > 0)
+        return cls(texts.name, levels, len(counts) > MOST_LEVELS, texts.null_count() > 0)
 
     def encoded(self, texts: Texts) -> tuple[Array, str | None]:
         """Numbers (n, width), and what is to be said of them."""
@@ -140,32 +142,36 @@ class Category:
         columns += [is_new] * self.other + [is_missing] * self.missing
         said = None
         if is_new.any() and not self.other:
-            said = f"{self.name}: levels that the model does not know: {examples(texts.filter(is_new))}"
+            said = f"{self.name}: levels that were not learned: {examples(texts.filter(is_new))}"
         return np.stack(columns, axis=1), said
 
 
 Column = Number | Category
 
 
-def column_of(name: str, texts: Texts) -> Column | str:
+def column_of(texts: Texts) -> Column | str:
     """What a column is; or why it is left out."""
-    present = texts.drop_nulls()
-    if not len(present):
+    n_present = len(texts) - texts.null_count()
+    if not n_present:
         return "no values"
-    values = numbers(present)
-    if np.isfinite(values).mean() >= NUMERIC_SHARE:
-        if is_row_number(name, values):
+    values = numbers(texts)
+    finite = values[np.isfinite(values)]
+    if len(finite) >= NUMERIC_SHARE * n_present:
+        if len(finite) == len(texts) and is_row_number(texts.name, finite):
             return "numbers of rows"
-        if column := Number.learned(name, texts):
+        if column := Number.learned(texts.name, values):
             return column
+        if len(finite) == len(texts):
+            return "constant"
+    present = texts.drop_nulls()
     n_levels = present.n_unique()
-    if n_levels == 1 and len(present) == len(texts):
+    if n_levels == 1 and n_present == len(texts):
         return "constant"
     if present.str.contains(DATE).all():
         return "dates and times"
-    if n_levels > DISTINCT_SHARE * len(present):
+    if n_levels > DISTINCT_SHARE * n_present:
         return "another text in nearly every row"
-    return Category.learned(name, texts)
+    return Category.learned(texts)
 
 
 def is_row_number(name: str, values: Array) -> bool:
@@ -179,17 +185,17 @@ def is_row_number(name: str, values: Array) -> bool:
 # ---- values ----
 
 
-def texts_of(frame: Frame, name: str) -> Texts:
-    """A column as texts; null where a value is missing."""
+def as_texts(frame: Frame) -> Frame:
+    """A table as texts; null where a value is missing."""
     polars = needed("polars", "a table", "nn")
-    texts = frame.get_column(name).cast(polars.String)
-    return texts.set(texts.str.to_lowercase().is_in(MISSING), None)
+    texts = polars.all().cast(polars.String)
+    return frame.select(polars.when(~texts.is_in(MISSING)).then(texts))
 
 
 def numbers(texts: Texts) -> Array:
     """Their values; NaN if missing, infinite or no number."""
     polars = needed("polars", "a table", "nn")
-    values = texts.cast(polars.Float64, strict=False).fill_null(math.nan).to_numpy()
+    values = texts.cast(polars.Float64, strict=False).to_numpy()
     return np.where(np.isfinite(values), values, np.nan)
 
 

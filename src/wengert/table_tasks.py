@@ -13,7 +13,7 @@ from wengert import nn
 from wengert.csv_files import Frame
 from wengert.errors import TableError
 from wengert.optim import LBFGS
-from wengert.table_columns import Array, mean_and_std, numbers, shortened, texts_of
+from wengert.table_columns import Array, as_texts, mean_and_std, numbers, shortened
 from wengert.tables import Classes, Quantity, Recipe, Target, check_there, classes_of
 from wengert.training import fit, supervised
 
@@ -96,15 +96,16 @@ class Task:
             check_there(frame.columns, name)
         if target in drop:
             raise TableError(f"the target {target!r} cannot be dropped")
-        texts = texts_of(frame, target)
+        frame = as_texts(frame.drop(drop))
+        texts = frame.get_column(target)
         n_without_target = texts.null_count()
         if n_without_target == len(texts):
             raise TableError(f"the target {target!r} has no values")
-        frame, texts = frame.filter(texts.is_not_null()).drop(drop), texts.drop_nulls()
-        classes = classes_of(texts, kind)
+        frame, texts = frame.filter(texts.is_not_null()), texts.drop_nulls()
         if frame.height < LEAST_ROWS:
             what = f"{frame.height} rows with a target are too few to learn from"
             raise TableError(f"{what}; {LEAST_ROWS} are needed to train, validate and test")
+        classes = classes_of(texts, kind)
         labels, y = ([], numbers(texts)) if classes is None else classes
         counts = dict(zip(labels, np.bincount(y).tolist(), strict=True)) if labels else {}
         groups = y if labels else np.zeros(len(y), int)
@@ -116,7 +117,7 @@ class Task:
             y = ((y - of_target.mean) / of_target.std).astype(np.float32)
         recipe = Recipe.learned(frame[learned], of_target)
         x, remarks = recipe.encoded(frame)
-        missing = {column.name: texts_of(frame, column.name).null_count() for column in recipe.columns}
+        missing = frame.select([column.name for column in recipe.columns]).null_count().row(0, named=True)
         if single := [label for label, count in counts.items() if count == 1]:
             remarks.append(f"classes with one row, which can be learned but not tested: {shortened(single)}")
         train, validation, test = (Rows(x[rows], y[rows]) for rows in (learned, validating, held_out))
@@ -153,16 +154,26 @@ class Task:
 
     # ---- what a network is to be compared with ----
 
-    def baseline(self) -> tuple[str, Array]:
-        """What one would say without looking at the row, and how it is called."""
-        n = len(self.test.y)
-        if not self.has_classes:
-            return "mean", np.zeros(n)
-        return "most frequent class", np.tile(np.log(np.bincount(self.train.y)), (n, 1))
+    @property
+    def baseline_name(self) -> str:
+        """What one would say without looking at the row."""
+        return "most frequent class" if self.has_classes else "mean"
 
-    def linear_model(self, weights: Array | None = None) -> tuple[str, nn.MLP]:
-        """The best linear model with scikit-learn's default penalties, and how it is called."""
-        name, alpha = ("logistic regression", 0.5) if self.has_classes else ("ridge regression", 1.0)
+    def baseline(self) -> Array:
+        """That, as a network would say it, for each row that is held out."""
+        n = len(self.test.y)
+        return np.tile(np.log(np.bincount(self.train.y)), (n, 1)) if self.has_classes else np.zeros(n)
+
+    @property
+    def linear_name(self) -> str:
+        """What statistics calls a network without hidden layers."""
+        return "logistic regression" if self.has_classes else "ridge regression"
+
+    def linear_model(self, weights: Array | None = None) -> nn.MLP:
+        """That, with the penalty that scikit-learn's has by default, where its loss is least."""
+        # That is |w|^2 for ridge, |w|^2 / 2 for logistic regression. Of two classes scikit-learn has one column of w,
+        # which is the difference of the two here: those have half of its square, together.
+        alpha = 1.0 if self.recipe.target.width <= 2 else 0.5
         loss, n = supervised(self.loss), len(self.train.y)
 
         def objective(net: Any, *data: Any) -> Any:
@@ -170,7 +181,7 @@ class Task:
 
         net = nn.MLP(self.recipe.width, [self.recipe.target.width])
         fit(net, self.train.x, self.train.y, optimizer=LBFGS(), objective=objective, weights=weights)
-        return name, net
+        return net
 
 
 def divided(rows: Array, groups: Array, part: float, rng: np.random.Generator) -> tuple[Array, Array]:

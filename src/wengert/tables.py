@@ -16,17 +16,18 @@ import numpy as np
 from wengert.csv_files import Frame
 from wengert.errors import ProgramFormatError, TableError
 from wengert.table_columns import (
+    NUMERIC_SHARE,
     Array,
     Category,
     Column,
     Number,
     Texts,
+    as_texts,
     column_of,
     examples,
     is_finite,
     numbers,
     shortened,
-    texts_of,
 )
 
 KINDS: dict[str, type[Column]] = {"number": Number, "category": Category}
@@ -126,7 +127,9 @@ def classes_of(texts: Texts, task: str | None = None) -> tuple[list[str], Array]
         return None
     if len(levels) > len(labels) // 2:
         what = f"has {len(levels):,} different values in {len(labels):,} rows, so these are no classes"
-        raise TableError(f"the target {name!r} {what}; there must be two rows of each, on average")
+        if NUMERIC_SHARE <= np.isfinite(values).mean() < 1:
+            what += f"; it holds numbers, but also {examples(texts.filter(np.isnan(values)))}"
+        raise TableError(f"the target {name!r} {what}")
     place = {level: k for k, level in enumerate(levels)}
     return levels, np.array([place[label] for label in labels])
 
@@ -161,6 +164,10 @@ class Recipe:
     target: Target
     left_out: dict[str, str]
 
+    def __post_init__(self) -> None:
+        if not self.columns:
+            raise ProgramFormatError("a recipe needs a column")
+
     @property
     def width(self) -> int:
         """How many numbers a row becomes."""
@@ -181,7 +188,8 @@ class Recipe:
     @classmethod
     def learned(cls, frame: Frame, target: Target) -> Self:
         """Look at every column of a table but the target."""
-        found = {name: column_of(name, texts_of(frame, name)) for name in frame.columns if name != target.name}
+        columns_of_texts = as_texts(frame.drop(target.name, strict=False)).get_columns()
+        found = {texts.name: column_of(texts) for texts in columns_of_texts}
         left_out = {name: reason for name, reason in found.items() if isinstance(reason, str)}
         columns = [column for column in found.values() if not isinstance(column, str)]
         if not columns:
@@ -203,12 +211,14 @@ class Recipe:
         TableError
             If a column is not there, or not of its kind.
         """
-        for column in self.columns:
-            check_there(frame.columns, column.name)
+        there = set(frame.columns)
+        for name in (column.name for column in self.columns if column.name not in there):
+            check_there(frame.columns, name)
+        frame = as_texts(frame.select([column.name for column in self.columns]))
         result = np.empty((frame.height, self.width), np.float32)
         said, at = [], 0
-        for column in self.columns:
-            result[:, at : at + column.width], remark = column.encoded(texts_of(frame, column.name))
+        for column, texts in zip(self.columns, frame.get_columns(), strict=True):
+            result[:, at : at + column.width], remark = column.encoded(texts)
             at += column.width
             said += [remark] if remark else []
         return result, said
