@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -13,8 +14,10 @@ from typing import Any
 import numpy as np
 
 import wengert
+from wengert import cli_predict, cli_train
 from wengert._core import builds
 from wengert._core.cpu import supported_builds
+from wengert.errors import WengertError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,13 +26,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     information = commands.add_parser("info", help="print version, build and what the processor can run")
     information.add_argument("--json", action="store_true", help="for machines")
+    information.set_defaults(run=run_info)
     bench = commands.add_parser("bench", help="train a classifier with wengert and its peers, and compare")
     bench.add_argument("--json", action="store_true", help="print the figures for machines")
     bench.add_argument("--output", type=Path, metavar="FOLDER", help="write bench.json, bench.md and bench.png there")
     bench.add_argument("--epochs", type=positive, default=5, help="passes over the data (default %(default)s)")
     bench.add_argument("--rounds", type=positive, default=12, help="rounds of each timing (default %(default)s)")
+    bench.set_defaults(run=run_bench)
+    train = commands.add_parser("train", help="learn to predict a column of a CSV file from the others")
+    cli_train.add_options(train)
+    train.set_defaults(run=cli_train.run)
+    predict = commands.add_parser("predict", help="predict that column for the rows of another CSV file")
+    cli_predict.add_options(predict)
+    predict.set_defaults(run=cli_predict.run)
     options = parser.parse_args(arguments)
-    return run_info(options) if options.command == "info" else run_bench(options)
+    try:
+        return options.run(options)  # type: ignore[no-any-return]
+    except BrokenPipeError:  # whoever read the output has enough; what is still to be written would fail again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        message, code = "interrupted", cli_train.INTERRUPTED
+    except OSError as error:
+        message, code = f"{error.filename}: {error.strerror}" if error.filename else str(error), 2
+    except (WengertError, MemoryError) as error:
+        message, code = str(error) or "there is not enough memory", 2
+    print(f"wengert: {message}", file=sys.stderr)
+    return code
 
 
 def positive(text: str) -> int:

@@ -35,6 +35,10 @@ class ProgramFormatError(WengertError, ValueError):
     """A saved program, network or checkpoint is damaged, or of an unknown version."""
 
 
+class TableError(WengertError, ValueError):
+    """A table cannot be read, or does not fit what is to be done with it."""
+
+
 class MissingPackageError(WengertError, ImportError):
     """A package that is needed for this only, and not installed with wengert, is not there."""
 

@@ -96,8 +96,10 @@ def settings_of(net: MLP) -> dict[str, Any]:
     }
 
 
-def size_of(n_in: int, n_outs: list[int], layer_norm: bool = False, **_: Any) -> int:
+def size_of(n_in: int, n_outs: list[int], layer_norm: bool = False, dtype: str = "float64", **_: Any) -> int:
     """Number of parameters of a network with such settings."""
+    if dtype not in ("float32", "float64"):
+        raise ValueError(f"there are no networks of {dtype}")
     if min(n_in, *n_outs) < 1:
         raise ValueError(f"{n_in} inputs and {n_outs} outputs")
     dense = sum((a + 1) * b for a, b in itertools.pairwise([n_in, *n_outs]))
