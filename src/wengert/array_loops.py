@@ -74,7 +74,6 @@ def plan_loops(
     read: list[tuple[int, ...]],
     stored: list[tuple[int, ...]],
     folded: list[tuple[int, ...]],
-    kinds: list[str],
 ) -> Loops:
     """The loops of a group.
 
@@ -83,10 +82,8 @@ def plan_loops(
     shape : tuple of int
         Of the group; no axis is empty, and not all are of length 1.
     read, stored, folded : list of tuple of int
-        Strides of the arrays. A reduction is folded with stride 0 along its axes.
-    kinds : list of str
-        Of the reductions. What the lane machine can fold has the mode ROW: into a row, by an instruction; or to a
-        number for each row, if it is a "sum".
+        Strides of the arrays. A reduction is folded with stride 0 along its axes. Row by row it has the mode ROW: it
+        is folded into a row, by an instruction, or to a number for each row.
     """
     lengths, strides = joined(shape, read + stored + folded)
     inner = lengths[-1]
@@ -95,7 +92,7 @@ def plan_loops(
     for k, steps in enumerate(strides):
         j = k - len(read) - len(stored)
         if j >= 0:
-            modes.append(ROW if by_rows and (kinds[j] == "sum" or steps[-1]) else GATHER)
+            modes.append(ROW if by_rows else GATHER)
         elif is_flat(lengths, steps):
             modes.append(FLAT)
         elif not by_rows:

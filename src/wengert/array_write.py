@@ -31,6 +31,20 @@ WIDTHS = ((512, 1 << 14), (256, 1 << 15), (128, 1 << 17), (64, 1 << 18))
 NARROWEST = 32
 
 
+def shared(read: list[dict[str, Any]], written: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a group writes, and which of it cannot be written in place.
+
+    That is what lies where the group reads, and what has the slot of another array.
+    """
+    places = {array["place"] for array in read}
+    slots = {array["slot"] for array in read if array["mode"] != FIXED}
+    result = []
+    for array in written:
+        result.append({**array, "shared": array["place"] in places or array["slot"] in slots})
+        slots.add(array["slot"])
+    return result
+
+
 class Writer:
     """Writes the steps of one layout; `parts` is what a `Runner` takes."""
 
@@ -209,7 +223,7 @@ class Writer:
         read = [broadcast_strides(v.shape, v.strides, shape) for v in views]
         stored = [whole_strides(shape) for _ in group.targets]
         folded = [whole_strides(reading.reductions[r].shape) for r in group.reductions]
-        loops = plan_loops(shape, read, stored, folded, [reading.reductions[r].kind for r in group.reductions])
+        loops = plan_loops(shape, read, stored, folded)
         # What is fixed along the lanes is a number in the pool, anew for each row.
         place_of: dict[int, int] = {}
         nodes: list[Any] = []
@@ -265,7 +279,7 @@ class Writer:
             chunk = min(chunk, max(SHORTEST_CHUNK, LONGEST_WORK // (code[1] - code[0] + 1)))
         return {
             "kind": "group",
-            "arrays": arrays + sums + written,
+            "arrays": arrays + sums + shared(arrays, written),
             "links": [],
             "code": code,
             "n_slots": max(n_slots, 1),

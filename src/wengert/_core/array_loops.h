@@ -8,15 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { MOST_AXES = 16 };
-
-/* Where is row `row` of a nest, and which is the next? */
-typedef struct {
-    ptrdiff_t index[MOST_AXES];
-    const ptrdiff_t *shape, *strides; /* of the outer axes; strides in bytes */
-    int n_axes;
-    char *at;
-} walk_rows_t;
+#include "groups.h"
 
 static walk_rows_t start_rows(char *base, int n_axes, const ptrdiff_t *shape, const ptrdiff_t *strides, ptrdiff_t row) {
     walk_rows_t w;
@@ -145,26 +137,38 @@ static inline double read_number(const char *at, char type) {
     return type == 'd' ? *(const double *)at : type == 'f' ? (double)*(const float *)at : (double)*(const int64_t *)at;
 }
 
+/* One row.  Types are known in the loop, so that it is a straight run through memory. */
+#define CONVERT(from_t, to_t) \
+    for (ptrdiff_t k = 0; k < n; k++) *(to_t *)(to + k * to_stride) = (to_t)*(const from_t *)(from + k * from_stride);
+
+static void convert_row(const char *from, ptrdiff_t from_stride, char from_type, char *to, ptrdiff_t to_stride,
+                        char to_type, ptrdiff_t n) {
+    const ptrdiff_t element = from_type == 'f' ? 4 : 8;
+    if (to_type == 'q' && from_type != 'q')
+        for (ptrdiff_t k = 0; k < n; k++) {
+            double number = read_number(from + k * from_stride, from_type);
+            *(int64_t *)(to + k * to_stride) = number > -9.2e18 && number < 9.2e18 ? (int64_t)number : 0;
+        }
+    else if (from_type == to_type && from_stride == element && to_stride == element)
+        memcpy(to, from, (size_t)(n * element));
+    else if (from_type == to_type && element == 8)
+        CONVERT(int64_t, int64_t)
+    else if (from_type == to_type)
+        CONVERT(float, float)
+    else if (from_type == 'q' && to_type == 'd')
+        CONVERT(int64_t, double)
+    else if (from_type == 'q')
+        CONVERT(int64_t, float)
+    else if (from_type == 'd')
+        CONVERT(double, float)
+    else
+        CONVERT(float, double)
+}
+
 static void convert_rows(walk_rows_t from, ptrdiff_t from_stride, char from_type, walk_rows_t to, ptrdiff_t to_stride,
                          char to_type, ptrdiff_t n_rows, ptrdiff_t n) {
     for (ptrdiff_t row = 0; row < n_rows; row++, next_row(&from), next_row(&to))
-        for (ptrdiff_t k = 0; k < n; k++) {
-            const char *x = from.at + k * from_stride;
-            char *out = to.at + k * to_stride;
-            if (from_type == to_type && to_type == 'f')
-                *(float *)out = *(const float *)x;
-            else if (from_type == to_type)
-                memcpy(out, x, 8);
-            else {
-                double number = read_number(x, from_type);
-                if (to_type == 'd')
-                    *(double *)out = number;
-                else if (to_type == 'f')
-                    *(float *)out = (float)number;
-                else
-                    *(int64_t *)out = number > -9.2e18 && number < 9.2e18 ? (int64_t)number : 0;
-            }
-        }
+        convert_row(from.at, from_stride, from_type, to.at, to_stride, to_type, n);
 }
 
 #endif

@@ -12,24 +12,61 @@ from wengert._core.products cimport product_t
 from wengert._core.structured_kernels cimport array_t, kernel_t
 from wengert._core.vm cimport Workspace, instr_t
 
-cdef enum:
-    MOST_AXES = 16
+cdef extern from "groups.h" nogil:
+    enum:
+        MOST_AXES
+        FLAT
+        ROW
+        GATHER
+        FIXED
 
-# An array of a step.
-cdef struct strided_t:
-    int buffer
-    char type  # 'd', 'f' or 'q'
-    int n_axes
-    Py_ssize_t offset
-    Py_ssize_t[MOST_AXES] shape
-    Py_ssize_t[MOST_AXES] strides  # bytes; of a group along its joined axes
-    int mode  # in a group: FLAT, ROW, GATHER or FIXED
-    int place  # in a group: slot, or pool entry if FIXED
-    bint still  # in a group: are all its rows one?
-    int fold  # in a group: how it is folded, 0 if it is not
-    Py_ssize_t chunk_offset  # in a group: of its GATHER buffer
-    double first  # of a folded array: its elements before the group runs
-    Py_ssize_t count  # of a folded array: its elements
+    # An array of a step.
+    ctypedef struct strided_t:
+        int buffer
+        char type
+        int n_axes
+        Py_ssize_t offset
+        Py_ssize_t[MOST_AXES] shape
+        Py_ssize_t[MOST_AXES] strides
+        int mode
+        int place
+        bint still
+        bint shared
+        int fold
+        Py_ssize_t chunk_offset
+        double first
+        Py_ssize_t count
+
+    ctypedef struct group_t:
+        const instr_t* code
+        int n_code
+        int n_slots
+        int width
+        bint single
+        const strided_t* arrays
+        int n_read
+        int n_sums
+        int n_written
+        int n_outer
+        Py_ssize_t n_rows
+        Py_ssize_t n_inner
+        Py_ssize_t rows
+        Py_ssize_t chunk
+
+    ctypedef struct group_memory_t:
+        char** base
+        double* pool
+        char* chunk
+        double* partial
+        char* work
+        int (*breathe)(void* context) noexcept nogil
+        void* context
+
+    ctypedef struct groups_t:
+        int (*run_group)(const group_t* group, const group_memory_t* memory) noexcept nogil
+        void (*copy)(const strided_t* source, const strided_t* target, char** base) noexcept nogil
+
+    size_t group_bytes(const group_t* group) noexcept
 
 cdef struct link_t:
     int pool
@@ -38,12 +75,11 @@ cdef struct link_t:
 
 cdef struct step_t:
     int kind
-    const instr_t* code
-    int n_code, n_slots, width
-    int first_array, n_read, n_written, n_sums  # of a group: the first of `n_written` are summed over lanes
+    group_t group
+    const instr_t* code  # of numbers
+    int n_code
+    int first_array, n_read
     int first_link, n_loads, n_stores  # of numbers
-    int n_outer
-    Py_ssize_t n_rows, n_inner, rows, chunk
     int number  # of a row, of a product, or of the first operand of a kernel
     kernel_t kernel
     Py_ssize_t first_param
@@ -51,14 +87,12 @@ cdef struct step_t:
 cdef class ArrayWorkspace:
     cdef char** base  # address of each buffer
     cdef char* arena
-    cdef char* chunk  # GATHER buffers
     cdef double* pool
     cdef double* cells  # inputs that came as numbers
-    cdef double* sums
-    cdef void* streams
+    cdef group_memory_t groups
     cdef array_t* operands  # of kernels
     cdef char* scratch
-    cdef Workspace slots, memory
+    cdef Workspace memory
     cdef list keep  # converted inputs and outputs of the current run
     cdef object error  # of the first step that failed
     cdef int failed  # number of the first guard that failed, or -1
@@ -74,8 +108,8 @@ cdef class Runner:
     cdef array_t* operands  # of kernels, without addresses
     cdef int64_t[::1] params  # of kernels
     cdef int n_operands
-    cdef int n_run, n_inputs, n_outputs, n_buffers, n_pool, most_streams, most_sums
-    cdef Py_ssize_t arena_bytes, chunk_bytes, slot_bytes, scratch_bytes, n_partial
+    cdef int n_run, n_inputs, n_outputs, n_buffers, n_pool
+    cdef Py_ssize_t arena_bytes, chunk_bytes, work_bytes, scratch_bytes, n_partial
     cdef bint single
     cdef const double[::1] pool
     cdef char* types  # of inputs, then of outputs
@@ -86,8 +120,6 @@ cdef class Runner:
     cdef int point(self, ArrayWorkspace w, inputs, outs) except -1
     cdef int execute(self, ArrayWorkspace w) noexcept nogil
     cdef void run_numbers(self, const step_t* step, ArrayWorkspace w) noexcept nogil
-    cdef int run_group(self, const step_t* step, ArrayWorkspace w) noexcept nogil
-    cdef void run_copy(self, const step_t* step, ArrayWorkspace w) noexcept nogil
     cdef int take_kernel(self, step_t* step, dict description, list params) except -1
     cdef int run_kernel(self, const step_t* step, ArrayWorkspace w) noexcept nogil
     cdef int keep_error(self, ArrayWorkspace w, int k, error) except -1

@@ -18,27 +18,13 @@ import numpy as np
 
 from wengert._core.products cimport multiply_t, product_t
 from wengert._core.structured_kernels cimport array_t, find_kernel, kernel_error, scratch_size
-from wengert._core.vm cimport Workspace, instr_t, lanes_t, stream_t, vm, workspace_size
+from wengert._core.vm cimport Workspace, instr_t, vm
+from wengert._core import builds
 from wengert._core.vm import INSTRUCTION
 from wengert.errors import ShapeError
 from wengert.structured import ROWS
 
 cnp.import_array()
-
-cdef extern from "array_loops.h" nogil:
-    ctypedef struct walk_rows_t:
-        pass
-    walk_rows_t start_rows(char* base, int n_axes, const Py_ssize_t* shape, const Py_ssize_t* strides, Py_ssize_t row)
-    void gather_double(walk_rows_t w, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t stride, void* to)
-    void gather_float(walk_rows_t w, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t stride, void* to)
-    void scatter_double(walk_rows_t w, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t stride, const void* source)
-    void scatter_float(walk_rows_t w, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t stride, const void* source)
-    void fold_double(int kind, walk_rows_t w, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t stride, const void* source)
-    void fold_float(int kind, walk_rows_t w, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t stride, const void* source)
-    void fill_double(void* to, Py_ssize_t n, double number)
-    void fill_float(void* to, Py_ssize_t n, double number)
-    void convert_rows(walk_rows_t source, Py_ssize_t from_stride, char from_type, walk_rows_t to, Py_ssize_t to_stride,
-                      char to_type, Py_ssize_t n_rows, Py_ssize_t n)
 
 cdef enum:
     NUMBERS = 0
@@ -47,16 +33,12 @@ cdef enum:
     PYTHON = 3
     PRODUCT = 4
     KERNEL = 5
-    FLAT = 0
-    ROW = 1
-    GATHER = 2
-    FIXED = 3
+
+cdef const groups_t* groups = <const groups_t*>PyCapsule_GetPointer(builds.kernels.groups, "wengert.groups")
 
 cdef multiply_t multiply = NULL  # once a program has a product
 cdef dict STEP_KINDS = {"numbers": NUMBERS, "group": GROUP, "copy": COPY, "python": PYTHON,
                         "product": PRODUCT, "kernel": KERNEL}
-# Lane-instructions until a thread looks for Ctrl-C: about 10 ms.
-cdef double BREATH = 5e7
 
 
 @cython.final
@@ -78,6 +60,10 @@ cdef int breathe(ArrayWorkspace w) noexcept with gil:
     return 0
 
 
+cdef int breathe_in_group(void* context) noexcept nogil:
+    return breathe(<ArrayWorkspace>context)
+
+
 cdef Py_ssize_t line(Py_ssize_t n_bytes) noexcept:
     return (n_bytes + 63) // 64 * 64
 
@@ -93,7 +79,7 @@ cdef int take_array(strided_t* a, dict parts) except -1:
     for k in range(a.n_axes):
         a.shape[k], a.strides[k] = parts["shape"][k], parts["strides"][k]
     a.mode, a.place = parts.get("mode", 0), parts.get("slot", 0)
-    a.still = not any([a.strides[k] != 0 for k in range(a.n_axes - 1)])
+    a.still, a.shared = not any([a.strides[k] != 0 for k in range(a.n_axes - 1)]), parts.get("shared", False)
     a.fold, a.first, a.count = parts.get("fold", 0), parts.get("first", 0.0), parts.get("count", 0)
     return 0
 
@@ -158,7 +144,7 @@ cdef class Runner:
         cdef int k, n_arrays = 0, n_links = 0
         cdef step_t* step
         cdef strided_t* a
-        cdef lanes_t lanes
+        cdef group_t* group
         cdef Py_ssize_t item = 4 if self.single else 8, at
         cdef const unsigned char[::1] code = self.code_array.view(np.uint8) if len(self.code_array) else None
         self.n_run = len(steps)
@@ -170,7 +156,7 @@ cdef class Runner:
         if (self.steps == NULL or self.arrays == NULL or self.links == NULL or self.types == NULL
                 or self.sizes == NULL):
             raise MemoryError(f"no memory for {len(steps)} steps")
-        self.most_streams, self.most_sums, self.chunk_bytes, self.slot_bytes, self.n_partial = 1, 1, 0, 0, 0
+        self.chunk_bytes, self.work_bytes, self.n_partial = 0, 0, 0
         self.n_operands, self.scratch_bytes = 0, 0
         params = []
         n_operands = sum([len(s["arrays"]) for s in steps if s["kind"] == "kernel"])
@@ -185,10 +171,7 @@ cdef class Runner:
             start, stop = description.get("code", (0, 0))
             step.code = (<const instr_t*>&code[0]) + <int>start if stop > start else NULL
             step.n_code = stop - start
-            step.n_slots, step.width = description.get("n_slots", 0), description.get("width", 8)
-            step.first_array = n_arrays
-            step.n_read, step.n_written = description.get("n_read", 0), description.get("n_written", 0)
-            step.n_sums = description.get("n_sums", 0)
+            step.first_array, step.n_read = n_arrays, description.get("n_read", 0)
             step.first_link, step.n_loads = n_links, description.get("n_loads", 0)
             step.n_stores = len(description["links"]) - step.n_loads
             step.number = description.get("number", -1) if step.kind != KERNEL else step.number
@@ -201,27 +184,25 @@ cdef class Runner:
                 n_arrays += 1
             if step.kind != GROUP:
                 continue
-            step.rows, step.chunk = description["rows"], description["chunk"]
-            a = &self.arrays[step.first_array]
-            step.n_outer = a.n_axes - 1
-            step.n_inner = a.shape[step.n_outer]
-            step.n_rows = 1
-            for i in range(step.n_outer):
-                step.n_rows *= a.shape[i]
+            group, a = &step.group, &self.arrays[step.first_array]
+            group.code, group.n_code, group.arrays, group.single = step.code, step.n_code, a, self.single
+            group.n_slots, group.width = description["n_slots"], description["width"]
+            group.n_read, group.n_sums, group.n_written = step.n_read, description["n_sums"], description["n_written"]
+            group.rows, group.chunk = description["rows"], description["chunk"]
+            group.n_outer = a.n_axes - 1
+            group.n_inner = a.shape[group.n_outer]
+            group.n_rows = 1
+            for i in range(group.n_outer):
+                group.n_rows *= a.shape[i]
             at = 0
-            for i in range(step.n_read + step.n_written):
-                a = &self.arrays[step.first_array + i]
-                if a.mode == GATHER:
-                    a.chunk_offset = at
-                    at += line(step.rows * step.chunk * item)
+            for i in range(group.n_read + group.n_written):
+                if a[i].mode == GATHER:
+                    a[i].chunk_offset = at
+                    at += line(group.rows * group.chunk * item)
             self.chunk_bytes = max(self.chunk_bytes, at)
-            self.most_streams = max(self.most_streams, step.n_read + step.n_written)
-            self.most_sums = max(self.most_sums, step.n_sums)
-            self.n_partial = max(self.n_partial, ((step.chunk * step.rows + step.width - 1) // step.width + 1)
-                                 * step.n_sums)
-            lanes.n_slots, lanes.n_lanes_per_block, lanes.single = step.n_slots, step.width, self.single
-            lanes.n_inputs, lanes.n_outputs = step.n_read, step.n_written
-            self.slot_bytes = max(self.slot_bytes, <Py_ssize_t>workspace_size(&lanes))
+            self.n_partial = max(self.n_partial, ((group.chunk * group.rows + group.width - 1) // group.width + 1)
+                                 * group.n_sums)
+            self.work_bytes = max(self.work_bytes, <Py_ssize_t>group_bytes(group))
         self.params = np.array([*params, 0], np.int64)
 
     cdef int take_kernel(self, step_t* step, dict description, list params) except -1:
@@ -250,12 +231,11 @@ cdef class Runner:
     @property
     def n_bytes(self):
         """Bytes that a run needs beside its inputs, outputs and what NumPy takes for rows without a kernel."""
-        return self.workspace_bytes() + self.slot_bytes + sum([c.nbytes for c in self.constants])
+        return self.workspace_bytes() + sum([c.nbytes for c in self.constants])
 
     def workspace_bytes(self):
-        streams = self.most_streams * (sizeof(stream_t) + sizeof(int)) + self.most_sums * sizeof(int)
         return (self.arena_bytes + line(self.chunk_bytes) + line(8 * self.n_pool) + line(8 * self.n_inputs)
-                + line(8 * (self.n_partial + self.most_sums)) + line(streams) + line(self.scratch_bytes)
+                + line(8 * self.n_partial) + line(self.work_bytes) + line(self.scratch_bytes)
                 + line(self.n_operands * sizeof(array_t)))
 
     cdef ArrayWorkspace take_workspace(self):
@@ -267,8 +247,7 @@ cdef class Runner:
         except IndexError:
             pass  # all of them are in use
         w = ArrayWorkspace()
-        w.slots, w.memory = Workspace(), Workspace()
-        w.slots.provide(self.slot_bytes + 64)
+        w.memory = Workspace()
         w.memory.provide(self.workspace_bytes() + 64)
         w.base = <char**>PyMem_Calloc(self.n_buffers, sizeof(char*))
         if w.base == NULL:
@@ -276,20 +255,23 @@ cdef class Runner:
         at = <char*>w.memory.data
         w.arena = at
         at += self.arena_bytes
-        w.chunk = at
+        w.groups.chunk = at
         at += line(self.chunk_bytes)
         w.pool = <double*>at
         at += line(8 * self.n_pool)
         w.cells = <double*>at
         at += line(8 * self.n_inputs)
-        w.sums = <double*>at
-        at += line(8 * (self.n_partial + self.most_sums))
+        w.groups.partial = <double*>at
+        at += line(8 * self.n_partial)
+        w.groups.work = at
+        at += line(self.work_bytes)
         w.scratch = at
         at += line(self.scratch_bytes)
         w.operands = <array_t*>at
         at += line(self.n_operands * sizeof(array_t))
         memcpy(w.operands, self.operands, self.n_operands * sizeof(array_t))
-        w.streams = at
+        w.groups.base, w.groups.pool = w.base, w.pool
+        w.groups.breathe, w.groups.context = breathe_in_group, <void*>w
         memcpy(w.pool, &self.pool[0], 8 * self.n_pool)
         w.base[0] = w.arena
         for k in range(len(self.constants)):
@@ -389,11 +371,11 @@ cdef class Runner:
         for k in range(self.n_run):
             step = &self.steps[k]
             if step.kind == GROUP:
-                status = self.run_group(step, w)
+                status = groups.run_group(&step.group, &w.groups)
             elif step.kind == NUMBERS:
                 self.run_numbers(step, w)
             elif step.kind == COPY:
-                self.run_copy(step, w)
+                groups.copy(&self.arrays[step.first_array], &self.arrays[step.first_array + 1], w.base)
             elif step.kind == PRODUCT:
                 self.run_product(step, w)
             elif step.kind == KERNEL:
@@ -423,129 +405,6 @@ cdef class Runner:
             else:
                 (<double*>at)[0] = w.pool[link.pool]
             link += 1
-
-    cdef int run_group(self, const step_t* step, ArrayWorkspace w) noexcept nogil:
-        cdef const strided_t* arrays = &self.arrays[step.first_array]
-        cdef const strided_t* a
-        cdef const Py_ssize_t* shape = &arrays[0].shape[0]
-        cdef int n = step.n_read + step.n_written, k, n_outer = step.n_outer
-        cdef stream_t* streams = <stream_t*>w.streams
-        cdef int* slots = <int*>(streams + n)
-        cdef Py_ssize_t item = sizeof(float) if self.single else sizeof(double)
-        cdef Py_ssize_t row, start, n_rows, n_inner, count, n_blocks, stride
-        cdef double* totals = w.sums
-        cdef double work = 0.0
-        cdef lanes_t lanes
-        cdef walk_rows_t walk
-        cdef char* base
-        lanes.code, lanes.n_code, lanes.n_slots, lanes.n_lanes_per_block = (
-            step.code, step.n_code, step.n_slots, step.width)
-        lanes.single, lanes.pool, lanes.failed = self.single, w.pool, NULL
-        lanes.n_sums, lanes.partial_sums = step.n_sums, w.sums + step.n_sums
-        # What is read through streams, then what is summed over lanes, then what is written through streams.
-        lanes.n_inputs = lanes.n_outputs = 0
-        for k in range(step.n_read):
-            if arrays[k].mode != FIXED:
-                slots[lanes.n_inputs] = arrays[k].place
-                lanes.n_inputs += 1
-        lanes.inputs, lanes.input_slots = streams, slots
-        lanes.n_outputs = step.n_written - step.n_sums
-        lanes.outputs, lanes.output_slots = streams + lanes.n_inputs, slots + lanes.n_inputs
-        lanes.sum_slots = slots + lanes.n_inputs + lanes.n_outputs
-        for k in range(lanes.n_outputs):
-            slots[lanes.n_inputs + k] = arrays[step.n_read + step.n_sums + k].place
-        for k in range(step.n_sums):
-            slots[lanes.n_inputs + lanes.n_outputs + k] = arrays[step.n_read + k].place
-        for k in range(step.n_read, n):
-            a = &arrays[k]
-            if a.fold and self.single:
-                fill_float(w.base[a.buffer] + a.offset, a.count, a.first)
-            elif a.fold:
-                fill_double(w.base[a.buffer] + a.offset, a.count, a.first)
-        row = 0
-        while row < step.n_rows:
-            n_rows = min(step.rows, step.n_rows - row)
-            start = 0
-            while start < step.n_inner:
-                n_inner = min(step.chunk, step.n_inner - start)
-                count = n_rows * n_inner
-                streams = <stream_t*>w.streams
-                for k in range(n):
-                    a = &arrays[k]
-                    base = w.base[a.buffer] + a.offset
-                    stride = a.strides[n_outer]
-                    if step.n_read <= k < step.n_read + step.n_sums:
-                        continue
-                    if a.mode == FLAT:
-                        streams.base, streams.stride = base + (row * step.n_inner + start) * stride, stride
-                        streams += 1
-                        continue
-                    if a.mode == GATHER:
-                        streams.base, streams.stride = w.chunk + a.chunk_offset, item
-                        streams += 1
-                        if k < step.n_read and (row == 0 or not a.still):
-                            walk = start_rows(base + start * stride, n_outer, shape, a.strides, row)
-                            if self.single:
-                                gather_float(walk, n_rows, n_inner, stride, w.chunk + a.chunk_offset)
-                            else:
-                                gather_double(walk, n_rows, n_inner, stride, w.chunk + a.chunk_offset)
-                        continue
-                    base = row_at(base, n_outer, shape, a.strides, row)
-                    if a.mode == ROW:
-                        streams.base, streams.stride = base + start * stride, stride
-                        streams += 1
-                    else:
-                        w.pool[a.place] = <double>(<float*>base)[0] if self.single else (<double*>base)[0]
-                n_blocks = (count + step.width - 1) // step.width
-                vm.run_blocks(&lanes, 0, n_blocks, count, w.slots.data)
-                if step.n_sums:
-                    vm.combine_sums(lanes.partial_sums, n_blocks, step.n_sums, totals)
-                for k in range(step.n_read, n):
-                    a = &arrays[k]
-                    if a.mode != GATHER and k >= step.n_read + step.n_sums:
-                        continue
-                    base = w.base[a.buffer] + a.offset
-                    stride = a.strides[n_outer]
-                    if k < step.n_read + step.n_sums:
-                        base = row_at(base, n_outer, shape, a.strides, row)
-                        if self.single:
-                            (<float*>base)[0] += <float>totals[k - step.n_read]
-                        else:
-                            (<double*>base)[0] += totals[k - step.n_read]
-                        continue
-                    walk = start_rows(base + start * stride, n_outer, shape, a.strides, row)
-                    if a.fold and self.single:
-                        fold_float(a.fold, walk, n_rows, n_inner, stride, w.chunk + a.chunk_offset)
-                    elif a.fold:
-                        fold_double(a.fold, walk, n_rows, n_inner, stride, w.chunk + a.chunk_offset)
-                    elif self.single:
-                        scatter_float(walk, n_rows, n_inner, stride, w.chunk + a.chunk_offset)
-                    else:
-                        scatter_double(walk, n_rows, n_inner, stride, w.chunk + a.chunk_offset)
-                work += <double>count * (step.n_code + 1)
-                if work > BREATH:
-                    work = 0.0
-                    if breathe(w):
-                        return -1
-                start += step.chunk
-            row += step.rows
-        return 0
-
-    cdef void run_copy(self, const step_t* step, ArrayWorkspace w) noexcept nogil:
-        """From the first array of a step to the second."""
-        cdef const strided_t* x = &self.arrays[step.first_array]
-        cdef const strided_t* y = x + 1
-        cdef int n_outer = max(0, y.n_axes - 1), k
-        cdef Py_ssize_t n_rows = 1, n_inner = y.shape[n_outer] if y.n_axes else 1
-        cdef Py_ssize_t x_stride = x.strides[n_outer] if y.n_axes else 0
-        cdef Py_ssize_t y_stride = y.strides[n_outer] if y.n_axes else 0
-        for k in range(n_outer):
-            n_rows *= y.shape[k]
-        if n_rows == 0 or n_inner == 0:
-            return
-        convert_rows(start_rows(w.base[x.buffer] + x.offset, n_outer, x.shape, x.strides, 0), x_stride, x.type,
-                     start_rows(w.base[y.buffer] + y.offset, n_outer, y.shape, y.strides, 0), y_stride, y.type,
-                     n_rows, n_inner)
 
     cdef void run_product(self, const step_t* step, ArrayWorkspace w) noexcept nogil:
         cdef const strided_t* a = &self.arrays[step.first_array]
