@@ -56,6 +56,8 @@ class Layout:
         self.pool: list[float] = []
         self.pool_place: dict[int, int] = {}
         self.pin_numbers()
+        self.inside: dict[Base, tuple[Base, int]] = {}  # of arrays that are parts of joined ones: where
+        self.join()
         self.offset: dict[Base, int] = {}
         self.arena = self.place()
 
@@ -75,7 +77,7 @@ class Layout:
             row = reading.rows[number]
             step = Step("row", groups.row_level[number], row=number, writes={("row", number)})
             if row.name != "assemble":
-                step.reads = {self.base_of(v) for v in row.operands}
+                step.reads = {self.base_of(v) for v in row.operands if not groups.is_written_number(row, v)}
             steps.append(step)
         last = 1 + max([step.level for step in steps], default=0)
         for k, value in enumerate(reading.outputs):
@@ -150,15 +152,34 @@ class Layout:
         for t in range(len(groups.live)):
             if groups.live[t] and groups.is_computed[t]:
                 for a in groups.arguments[t]:
-                    if not groups.is_uniform[t] or groups.level[a] != groups.level[t]:
+                    if not groups.is_uniform[t] or groups.is_leaf[a] or groups.level[a] != groups.level[t]:
                         used.add(a)
+        used |= {t for t, _, _ in self.reading.guards}
         for r in groups.live_rows:
             if self.reading.rows[r].name == "assemble":
                 used |= {v.term for v in self.reading.rows[r].operands}
         for t in range(len(groups.live)):
-            if groups.live[t] and groups.is_uniform[t] and (groups.is_leaf[t] or (groups.is_computed[t] and t in used)):
+            if t in used and groups.live[t] and groups.is_uniform[t] and groups.kind[t] != KIND_CONSTANT:
                 self.pool_place[t] = len(self.pool)
                 self.pool.append(0.0)
+
+    def join(self) -> None:
+        """Let what is stored only to be joined be stored where it will be."""
+        for number in sorted(self.groups.live_rows):
+            row = self.reading.rows[number]
+            if row.name != "concatenate" or math.prod(row.shape[: dict(row.params)["axis"]]) != 1:
+                continue
+            start = 0
+            for value in row.operands:
+                view = self.view_of_value(value)
+                size = math.prod(value.shape)
+                free = view.base not in self.inside and view.base not in self.direct
+                stored = view.base[0] in ("row", "reduction") or not self.groups.is_uniform[view.base[1]]
+                stored = stored and view.base[0] not in ("input", "constant") and value.dtype.kind == "f"
+                if free and stored and size and view == whole(view.base, view.shape) and view.size == size:
+                    if view.size == self.size_of(view.base):
+                        self.inside[view.base] = (("row", number), start)
+                start += size
 
     def size_of(self, base: Base) -> int:
         """Elements of a stored array."""
@@ -186,12 +207,18 @@ class Layout:
                 first[base] = last[base] = k
             for base in step.reads:
                 last[base] = k
+        for base in self.inside:
+            around = base
+            while around in self.inside:
+                around = self.inside[around][0]
+                first[around] = min(first[around], first[base])
+                last[around] = max(last[around], last[base])
         # What a group writes where it has just read something for the last time lies in the same place.
         same: dict[Base, Base] = {}
         for k, step in enumerate(self.steps):
             if step.kind == "group":
                 self.overwrite(step, {base for base in step.reads if last[base] == k}, same, last)
-        mine = [base for base in first if base not in self.direct and base not in same]
+        mine = [base for base in first if base not in self.direct and base not in same and base not in self.inside]
         offsets, size = place([Lifetime(self.size_of(b) * self.item_of(b), first[b], last[b]) for b in mine])
         self.offset = dict(zip(mine, offsets, strict=True))
         for base, other in same.items():
@@ -204,19 +231,21 @@ class Layout:
         assert group is not None
         views = [self.view_of(t) for t in self.members(group)[1]]
         bases = [view.base for view in views]
+        joined = {*self.inside, *[base for base, _ in self.inside.values()]}
         free = [
             view.base
             for view in views
             if view.base in ended
             and view.base[0] not in ("input", "constant")
             and view.base not in self.direct
+            and view.base not in joined
             and view == whole(view.base, group.shape)
             and bases.count(view.base) == 1
             and self.size_of(view.base) == math.prod(group.shape)
             and self.item_of(view.base) == self.item
         ]
         for t in group.targets:
-            if free and ("term", t) not in self.direct:
+            if free and ("term", t) not in self.direct and ("term", t) not in joined:
                 old = free.pop()
                 root = same.get(old, old)
                 same[("term", t)] = root
@@ -227,6 +256,9 @@ class Layout:
         kind, number = base
         n_inputs, n_constants = len(self.tape.inputs), len(self.reading.constants)
         at = offset * self.item_of(base)
+        if base in self.inside:
+            around, start = self.inside[base]
+            return self.buffer(around, start + offset)
         if kind == "input":
             return 1 + number, at
         if kind == "constant":

@@ -214,6 +214,8 @@ class Reading:
             operands[1] = self.row("to_int", (indices,), (), indices.shape, np.dtype(np.int64), node.position)
         if node.name == "assemble":
             operands = [Value(self.float_term(v), None, (), self.dtype) for v in operands]
+            if operands and all(v == operands[0] for v in operands):
+                return Value(operands[0].term, None, node.shape, node.dtype)
         reader: Callable[..., Value | None] | None = READERS.get(node.name)
         value = reader(self, node, *operands, **params) if reader else None
         if value is not None:
@@ -245,6 +247,21 @@ class Reading:
             full = thaw(key if Ellipsis in parts else (*parts, Ellipsis))
             return self.rearrange(node, x, lambda array: array[full])
         return None
+
+    def scatter(self, node: TapeNode, x: Value, key: Any, shape: Any) -> Value | None:
+        """A stretch of a vector between zeros, which may be computed where it belongs (`Layout.join`)."""
+        parts = key if type(key) is tuple and type(key) is not Slice else (key,)
+        if len(node.shape) != 1 or len(parts) != 1 or type(parts[0]) is not Slice or x.dtype.kind != "f":
+            return None
+        start, stop, step = thaw(parts[0]).indices(node.shape[0])
+        if step != 1 or stop - start < 1 or x.shape != (stop - start,):
+            return None
+        zero = self.terms.constant(0.0)
+        joined = [Value(zero, None, (n,), x.dtype) for n in (start, node.shape[0] - stop)]
+        operands = tuple(v for v in (joined[0], x, joined[1]) if v.shape != (0,))
+        if len(operands) == 1:
+            return x
+        return self.row("concatenate", operands, (("axis", 0),), node.shape, node.dtype, node.position)
 
     def reshape(self, node: TapeNode, x: Value, shape: Any) -> Value | None:
         return self.reshape_to(x, node.shape)
@@ -337,6 +354,7 @@ READERS: dict[str, Callable[..., Value | None]] = {
     "transpose": Reading.transpose,
     "broadcast_to": Reading.broadcast,
     "getitem": Reading.take_key,
+    "scatter": Reading.scatter,
     "matmul": matmul,
     "einsum": einsum,
     "cast": Reading.cast,

@@ -56,7 +56,7 @@ class Writer:
         self.origins: list[Any] = []
         self.n_code = 0
         self.products: list[Product] = []
-        steps = [self.write(step) for step in layout.steps]
+        steps = [made for step in layout.steps for made in self.write(step)]
         origins = np.concatenate([*self.origins, np.empty(0, np.int64)])
         tape = layout.tape
         self.parts = {
@@ -69,7 +69,7 @@ class Writer:
             "n_constants": layout.n_constants,
             "code": np.concatenate([*self.code, np.empty(0, INSTRUCTION)]),
             "positions": [self.reading.positions[int(k)] for k in origins],
-            "steps": [step for step in steps if step is not None],
+            "steps": steps,
             "products": self.products,
             "rows": [self.row_entry(row) for row in self.reading.rows],
         }
@@ -82,7 +82,32 @@ class Writer:
         dtypes = [v.dtype if v.view is None and v.dtype.kind in "biu" else None for v in row.operands]
         return row.name, dtypes, dict(row.params)
 
-    def write(self, step: Step) -> dict[str, Any] | None:
+    def write(self, step: Step) -> list[dict[str, Any]]:
+        if step.kind == "row" and self.reading.rows[step.row].name == "concatenate":
+            return self.write_joined(step)
+        made = self.write_one(step)
+        return [] if made is None else [made]
+
+    def write_joined(self, step: Step) -> list[dict[str, Any]]:
+        """Copies of the parts that are not stored in their place, if these follow each other in memory."""
+        row, base = self.reading.rows[step.row], ("row", step.row)
+        if math.prod(row.shape[: dict(row.params)["axis"]]) != 1 or row.dtype.kind != "f":
+            made = self.write_one(step)
+            return [] if made is None else [made]
+        copies: list[dict[str, Any]] = []
+        links, start = [], 0
+        for value in row.operands:
+            here = self.layout.view_of_value(value).base
+            if self.groups.is_written_number(row, value):
+                links.append((self.layout.pool_place[value.term], *self.layout.buffer(base, start)))
+            elif self.layout.inside.get(here) != (base, start) and math.prod(value.shape):
+                copies.append(self.write_copy(value, self.layout.buffer(base, start), row.dtype))
+            start += math.prod(value.shape)
+        if links:
+            copies.append({"kind": "numbers", "arrays": [], "links": links})
+        return copies
+
+    def write_one(self, step: Step) -> dict[str, Any] | None:
         if step.kind == "numbers":
             return self.write_numbers(step)
         if step.kind == "group":
@@ -182,7 +207,7 @@ class Writer:
         assert group is not None
         loads = []
         for t in group.targets:
-            if groups.is_leaf[t]:
+            if groups.is_leaf[t] and t in self.layout.pool_place:
                 view = self.layout.view_of(t)
                 loads.append((self.layout.pool_place[t], *self.layout.buffer(view.base, view.offset)))
         computed = [t for t in group.targets if groups.is_computed[t]]

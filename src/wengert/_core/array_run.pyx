@@ -20,6 +20,7 @@ from wengert._core.products cimport multiply_t, product_t
 from wengert._core.structured_kernels cimport array_t, find_kernel, kernel_error, scratch_size
 from wengert._core.vm cimport Workspace, instr_t, vm
 from wengert._core import builds
+from wengert._core.blas_choice import choosing_kernels
 from wengert._core.vm import INSTRUCTION
 from wengert.errors import ShapeError
 from wengert.structured import ROWS
@@ -125,7 +126,8 @@ cdef class Runner:
         cdef product_t* p
         cdef int axis
         if products and multiply is NULL:
-            from wengert._core.products import address
+            with choosing_kernels():
+                from wengert._core.products import address
             multiply = <multiply_t>PyCapsule_GetPointer(address, "wengert.multiply")
         self.products = <product_t*>PyMem_Calloc(len(products) + 1, sizeof(product_t))
         if self.products == NULL:

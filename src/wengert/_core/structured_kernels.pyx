@@ -17,6 +17,7 @@ import math
 import numpy as np
 
 from wengert._core import builds
+from wengert._core.blas_choice import load_lapack
 from wengert.index_keys import thaw
 
 cnp.import_array()
@@ -53,9 +54,7 @@ cdef int fetch_lapack() except -1:
     global has_lapack
     cdef void** routines
     if not has_lapack:
-        from wengert._core import lapack
-
-        routines = <void**>PyCapsule_GetPointer(lapack.table, "wengert.lapack")
+        routines = <void**>PyCapsule_GetPointer(load_lapack().table, "wengert.lapack")
         memcpy(structured.double_lapack, routines, N_ROUTINES * sizeof(void*))
         memcpy(structured.float_lapack, routines + N_ROUTINES, N_ROUTINES * sizeof(void*))
         has_lapack = True
