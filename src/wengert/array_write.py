@@ -7,6 +7,8 @@ product of matrices that computes it.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -56,6 +58,7 @@ class Writer:
         self.origins: list[Any] = []
         self.n_code = 0
         self.products: list[Product] = []
+        self.loops: list[dict[str, Any]] = []
         steps = [made for step in layout.steps for made in self.write(step)]
         origins = np.concatenate([*self.origins, np.empty(0, np.int64)])
         tape = layout.tape
@@ -71,6 +74,7 @@ class Writer:
             "positions": [self.reading.positions[int(k)] for k in origins],
             "steps": steps,
             "products": self.products,
+            "loops": self.loops,
             "rows": [self.row_entry(row) for row in self.reading.rows],
         }
 
@@ -139,10 +143,38 @@ class Writer:
                 "position": row.position,
             }
         made = {"arrays": arrays, "links": [], "n_read": len(row.operands), "position": row.position}
+        if row.name == "loop":
+            self.loops.append(self.loop(row))
+            return {**made, "kind": "loop", "number": len(self.loops) - 1}
         params = self.kernel_params(row)
         if params is not None:
             return {**made, "kind": "kernel", "name": row.name, "params": params}
         return {**made, "kind": "python", "number": step.row}
+
+    def loop(self, row: Row) -> dict[str, Any]:
+        """A loop as the runner takes it: see `loop_t`."""
+        steps = dict(row.params)["body"]
+        starts = [0, *accumulate(math.prod(value.shape) for value in row.operands)]
+        inputs, outputs, sums = (table.tolist() for table in steps.tables)
+        first, last = steps.n_constants, steps.n_constants + steps.n_carry
+        rows = []
+        for k, (*places, distance) in enumerate(inputs):
+            entry = []
+            for step, place in enumerate(places):
+                if first <= k < last and step > 0:
+                    entry += [len(row.operands), 8 * place]
+                else:
+                    piece = min(max(bisect_right(starts, place) - 1, 0), len(row.operands) - 1)
+                    entry += [piece, 8 * (place - starts[piece])]
+            rows.append((*entry, 8 * distance))
+        return {
+            "program": steps.body.program,
+            "n_steps": steps.length,
+            "breath": steps.body.breath,
+            "inputs": rows,
+            "outputs": [(8 * place, 8 * distance) for place, distance in outputs],
+            "sums": [(k, 8 * place, size) for k, place, size in sums],
+        }
 
     def kernel_params(self, row: Row) -> list[int] | None:
         """What the kernel of a row reads, or None if Python has to compute it."""

@@ -244,6 +244,10 @@ static void convert_row(const char *from, ptrdiff_t from_stride, char from_type,
         }
     else if (from_type == to_type && from_stride == element && to_stride == element)
         memcpy(to, from, (size_t)(n * element));
+    else if (from_type == 'd' && to_type == 'd' && from_stride == 0 && to_stride == element) {
+        const double number = *(const double *)from;
+        for (ptrdiff_t k = 0; k < n; k++) ((double *)to)[k] = number;
+    }
     else if (from_type == to_type && element == 8)
         CONVERT(int64_t, int64_t)
     else if (from_type == to_type)

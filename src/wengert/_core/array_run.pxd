@@ -37,6 +37,11 @@ cdef extern from "groups.h" nogil:
         double first
         Py_ssize_t count
 
+    ctypedef struct plain_t:
+        int buffer
+        int slot
+        Py_ssize_t offset
+
     ctypedef struct group_t:
         const instr_t* code
         int n_code
@@ -52,6 +57,7 @@ cdef extern from "groups.h" nogil:
         Py_ssize_t n_inner
         Py_ssize_t rows
         Py_ssize_t chunk
+        const plain_t* plain
 
     ctypedef struct group_memory_t:
         char** base
@@ -73,6 +79,14 @@ cdef struct link_t:
     int buffer
     Py_ssize_t offset
 
+# A loop. Arrays are those of its step: pieces of the argument, and the result; offsets are in bytes.
+cdef struct loop_t:
+    Py_ssize_t n_steps, breath
+    int n_inputs, n_outputs, n_sums
+    const Py_ssize_t* inputs  # of each: array and offset at the first, the second and the last step; then the distance
+    const Py_ssize_t* outputs  # of each: offset in the result at the first step, and the distance
+    const Py_ssize_t* sums  # of each: number of the output, offset in the result, and how many numbers
+
 cdef struct step_t:
     int kind
     group_t group
@@ -93,6 +107,7 @@ cdef class ArrayWorkspace:
     cdef array_t* operands  # of kernels
     cdef char* scratch
     cdef Workspace memory
+    cdef list bodies  # workspaces of the bodies of loops
     cdef list keep  # converted inputs and outputs of the current run
     cdef object error  # of the first step that failed
     cdef int failed  # number of the first guard that failed, or -1
@@ -101,8 +116,11 @@ cdef class Runner:
     cdef readonly dict parts
     cdef object code_array
     cdef list rows, constants, free
+    cdef list bodies, tables  # of loops: programs, and the memory of `loops`
+    cdef loop_t* loops
     cdef step_t* steps
     cdef strided_t* arrays
+    cdef plain_t* plain
     cdef link_t* links
     cdef product_t* products
     cdef array_t* operands  # of kernels, without addresses
@@ -126,8 +144,16 @@ cdef class Runner:
     cdef int keep_kernel_error(self, ArrayWorkspace w, int k, int status) noexcept with gil
     cdef int run_in_python(self, const step_t* step, ArrayWorkspace w) noexcept with gil
     cdef void run_product(self, const step_t* step, ArrayWorkspace w) noexcept nogil
+    cdef int run_loop(self, const step_t* step, ArrayWorkspace w) noexcept with gil
     cdef int run_python(self, const step_t* step, ArrayWorkspace w) except -1
 
 
 # Look for Ctrl-C; -1 with `error` set if there was one.
 cdef int breathe(ArrayWorkspace w) noexcept with gil
+
+# Run a program n_steps times: `inputs` are addresses at the first, second and last step and the distance from the second
+# on, `outputs` those at the first step and the distance, `sums` the number of an output, the address of its sum and how
+# many numbers. `breath` steps run until Ctrl-C is noticed. What goes wrong is the error of w.
+cdef void repeat(Runner program, ArrayWorkspace w, Py_ssize_t n_steps, const Py_ssize_t* inputs, int n_inputs,
+                 const Py_ssize_t* outputs, int n_outputs, const Py_ssize_t* sums, int n_sums,
+                 Py_ssize_t breath) noexcept nogil

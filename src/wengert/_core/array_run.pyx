@@ -34,12 +34,13 @@ cdef enum:
     PYTHON = 3
     PRODUCT = 4
     KERNEL = 5
+    LOOP = 6
 
 cdef const groups_t* groups = <const groups_t*>PyCapsule_GetPointer(builds.kernels.groups, "wengert.groups")
 
 cdef multiply_t multiply = NULL  # once a program has a product
 cdef dict STEP_KINDS = {"numbers": NUMBERS, "group": GROUP, "copy": COPY, "python": PYTHON,
-                        "product": PRODUCT, "kernel": KERNEL}
+                        "product": PRODUCT, "kernel": KERNEL, "loop": LOOP}
 
 
 @cython.final
@@ -59,6 +60,20 @@ cdef int breathe(ArrayWorkspace w) noexcept with gil:
         w.error = error
         return -1
     return 0
+
+
+cdef bint is_plain(const group_t* group) noexcept:
+    """Is every array a slot by itself, without folds, in one chunk of at least 8 elements?"""
+    cdef Py_ssize_t item = 4 if group.single else 8, count = group.n_rows * group.n_inner
+    cdef const strided_t* a
+    cdef int k
+    if count < 8 or count > group.rows * group.chunk:
+        return False
+    for k in range(group.n_read + group.n_written):
+        a = &group.arrays[k]
+        if a.mode != FLAT or a.strides[group.n_outer] != item or a.shared or a.fold:
+            return False
+    return True
 
 
 cdef int breathe_in_group(void* context) noexcept nogil:
@@ -107,6 +122,7 @@ cdef class Runner:
         self.pool = np.array([*parts["pool"], 0.0])
         self.n_pool = <int>len(self.pool)
         self.take_products(parts["products"])
+        self.take_loops(parts["loops"])
         self.take_steps(parts["steps"])
         cdef Py_ssize_t k
         for k, (size, kind) in enumerate([*parts["inputs"], *parts["outputs"]]):
@@ -115,6 +131,8 @@ cdef class Runner:
     def __dealloc__(self):
         PyMem_Free(self.steps)
         PyMem_Free(self.arrays)
+        PyMem_Free(self.plain)
+        PyMem_Free(self.loops)
         PyMem_Free(self.links)
         PyMem_Free(self.products)
         PyMem_Free(self.operands)
@@ -142,6 +160,30 @@ cdef class Runner:
                 p.shape[axis] = product.stack[axis]
                 p.a_strides[axis], p.b_strides[axis] = product.a_stack[axis], product.b_stack[axis]
 
+    def take_loops(self, list loops):
+        cdef loop_t* loop
+        cdef const Py_ssize_t[:, ::1] table
+        self.loops = <loop_t*>PyMem_Calloc(len(loops) + 1, sizeof(loop_t))
+        if self.loops == NULL:
+            raise MemoryError(f"no memory for {len(loops)} loops")
+        self.bodies = [one["program"] for one in loops]
+        self.tables = [tuple([np.concatenate([np.asarray(one[name], np.intp).reshape(-1, width),
+                                              np.zeros((1, width), np.intp)])
+                              for name, width in (("inputs", 7), ("outputs", 2), ("sums", 3))]) for one in loops]
+        self.scratch_bytes = 0
+        for k, one in enumerate(loops):
+            loop = &self.loops[<int>k]
+            loop.n_steps, loop.breath = one["n_steps"], one["breath"]
+            loop.n_inputs, loop.n_outputs, loop.n_sums = len(one["inputs"]), len(one["outputs"]), len(one["sums"])
+            table = self.tables[k][0]
+            loop.inputs = &table[0, 0]
+            table = self.tables[k][1]
+            loop.outputs = &table[0, 0]
+            table = self.tables[k][2]
+            loop.sums = &table[0, 0]
+            self.scratch_bytes = max(self.scratch_bytes, 8 * (4 * loop.n_inputs + 2 * loop.n_outputs + 3 * loop.n_sums
+                                                              + sum([size for _, _, size in one["sums"]])))
+
     def take_steps(self, list steps):
         cdef int k, n_arrays = 0, n_links = 0
         cdef step_t* step
@@ -152,14 +194,15 @@ cdef class Runner:
         self.n_run = len(steps)
         self.steps = <step_t*>PyMem_Calloc(len(steps) + 1, sizeof(step_t))
         self.arrays = <strided_t*>PyMem_Calloc(sum([len(s["arrays"]) for s in steps]) + 1, sizeof(strided_t))
+        self.plain = <plain_t*>PyMem_Calloc(sum([len(s["arrays"]) for s in steps]) + 1, sizeof(plain_t))
         self.links = <link_t*>PyMem_Calloc(sum([len(s["links"]) for s in steps]) + 1, sizeof(link_t))
         self.types = <char*>PyMem_Calloc(self.n_inputs + self.n_outputs + 1, 1)
         self.sizes = <Py_ssize_t*>PyMem_Calloc(self.n_inputs + self.n_outputs + 1, sizeof(Py_ssize_t))
-        if (self.steps == NULL or self.arrays == NULL or self.links == NULL or self.types == NULL
+        if (self.steps == NULL or self.arrays == NULL or self.plain == NULL or self.links == NULL or self.types == NULL
                 or self.sizes == NULL):
             raise MemoryError(f"no memory for {len(steps)} steps")
         self.chunk_bytes, self.work_bytes, self.n_partial = 0, 0, 0
-        self.n_operands, self.scratch_bytes = 0, 0
+        self.n_operands = 0
         params = []
         n_operands = sum([len(s["arrays"]) for s in steps if s["kind"] == "kernel"])
         self.operands = <array_t*>PyMem_Calloc(n_operands + 1, sizeof(array_t))
@@ -201,6 +244,10 @@ cdef class Runner:
                 if a[i].mode == GATHER:
                     a[i].chunk_offset = at
                     at += line(group.rows * group.chunk * item)
+            if is_plain(group):
+                group.plain = &self.plain[step.first_array]
+                for i in range(group.n_read + group.n_written):
+                    self.plain[step.first_array + i] = plain_t(a[i].buffer, a[i].place, a[i].offset)
             self.chunk_bytes = max(self.chunk_bytes, at)
             self.n_partial = max(self.n_partial, ((group.chunk * group.rows + group.width - 1) // group.width + 1)
                                  * group.n_sums)
@@ -233,7 +280,8 @@ cdef class Runner:
     @property
     def n_bytes(self):
         """Bytes that a run needs beside its inputs, outputs and what NumPy takes for rows without a kernel."""
-        return self.workspace_bytes() + sum([c.nbytes for c in self.constants])
+        return (self.workspace_bytes() + sum([c.nbytes for c in self.constants])
+                + sum([body.n_bytes for body in self.bodies]))
 
     def workspace_bytes(self):
         return (self.arena_bytes + line(self.chunk_bytes) + line(8 * self.n_pool) + line(8 * self.n_inputs)
@@ -275,6 +323,7 @@ cdef class Runner:
         w.groups.base, w.groups.pool = w.base, w.pool
         w.groups.breathe, w.groups.context = breathe_in_group, <void*>w
         memcpy(w.pool, &self.pool[0], 8 * self.n_pool)
+        w.bodies = [(<Runner>body).take_workspace() for body in self.bodies]
         w.base[0] = w.arena
         for k in range(len(self.constants)):
             w.base[1 + self.n_inputs + k] = cnp.PyArray_BYTES(self.constants[k])
@@ -382,6 +431,8 @@ cdef class Runner:
                 self.run_product(step, w)
             elif step.kind == KERNEL:
                 status = self.run_kernel(step, w)
+            elif step.kind == LOOP:
+                status = self.run_loop(step, w)
             else:
                 status = self.run_in_python(step, w)
             if status:
@@ -442,6 +493,55 @@ cdef class Runner:
             return -1
         return 0
 
+    cdef int run_loop(self, const step_t* step, ArrayWorkspace w) noexcept with gil:
+        """Run a loop; -1 with `error` set if the run was stopped."""
+        cdef const loop_t* loop = &self.loops[step.number]
+        cdef const strided_t* arrays = &self.arrays[step.first_array]
+        cdef Runner body = self.bodies[step.number]
+        cdef ArrayWorkspace space = w.bodies[step.number]
+        cdef char* result = w.base[arrays[step.n_read].buffer] + arrays[step.n_read].offset
+        cdef const Py_ssize_t* row
+        cdef Py_ssize_t* inputs = <Py_ssize_t*>w.scratch
+        cdef Py_ssize_t* outputs = inputs + 4 * loop.n_inputs
+        cdef Py_ssize_t* sums = outputs + 2 * loop.n_outputs
+        cdef double* terms = <double*>(sums + 3 * loop.n_sums)
+        cdef double* total
+        cdef Py_ssize_t i
+        cdef int k, j
+        for k in range(loop.n_inputs):
+            row = loop.inputs + 7 * k
+            for j in range(3):
+                inputs[4 * k + j] = <Py_ssize_t>(
+                    w.base[arrays[row[2 * j]].buffer] + arrays[row[2 * j]].offset + row[2 * j + 1])
+            inputs[4 * k + 3] = row[6]
+        for k in range(loop.n_outputs):
+            outputs[2 * k], outputs[2 * k + 1] = <Py_ssize_t>result + loop.outputs[2 * k], loop.outputs[2 * k + 1]
+        for k in range(loop.n_sums):
+            row = loop.sums + 3 * k
+            sums[3 * k], sums[3 * k + 1], sums[3 * k + 2] = row[0], <Py_ssize_t>result + row[1], row[2]
+            outputs[2 * row[0]], outputs[2 * row[0] + 1] = <Py_ssize_t>terms, 0
+            terms += row[2]
+            total = <double*>sums[3 * k + 1]
+            for i in range(row[2]):
+                total[i] = 0.0
+        space.failed, space.error, space.keep = -1, None, []
+        with nogil:
+            repeat(body, space, loop.n_steps, inputs, loop.n_inputs, outputs, loop.n_outputs, sums, loop.n_sums,
+                   loop.breath)
+        error, space.error, space.keep = space.error, None, None
+        if isinstance(error, Exception) and not isinstance(error, MemoryError):
+            try:
+                self.keep_error(w, <int>(step - self.steps), error)
+                ndarray_at(w, &arrays[step.n_read], True).fill(np.nan)
+            except BaseException as another:
+                error = another
+            else:
+                return 0
+        if error is not None:
+            w.error = error
+            return -1
+        return 0
+
     cdef int keep_error(self, ArrayWorkspace w, int k, error) except -1:
         """What a row raised, with its place in the user's code."""
         position = self.parts["steps"][k]["position"]
@@ -474,13 +574,36 @@ cdef class Runner:
         return Runner, (self.parts,)
 
 
-cdef inline char* row_at(char* base, int n_axes, const Py_ssize_t* shape, const Py_ssize_t* strides,
-                         Py_ssize_t row) noexcept nogil:
+cdef void repeat(Runner program, ArrayWorkspace w, Py_ssize_t n_steps, const Py_ssize_t* inputs, int n_inputs,
+                 const Py_ssize_t* outputs, int n_outputs, const Py_ssize_t* sums, int n_sums,
+                 Py_ssize_t breath) noexcept nogil:
+    cdef char** first_output = w.base + program.n_buffers - program.n_outputs
+    cdef Py_ssize_t t, i
     cdef int k
-    for k in range(n_axes - 1, -1, -1):
-        base += row % shape[k] * strides[k]
-        row //= shape[k]
-    return base
+    cdef double* total
+    cdef const double* term
+    for k in range(n_inputs):
+        w.base[1 + k] = <char*>inputs[4 * k]
+    for k in range(n_outputs):
+        first_output[k] = <char*>outputs[2 * k]
+    for t in range(n_steps):
+        if program.execute(w) or w.error is not None:
+            return
+        for k in range(n_sums):
+            total, term = <double*>sums[3 * k + 1], <const double*>first_output[sums[3 * k]]
+            for i in range(sums[3 * k + 2]):
+                total[i] += term[i]
+        for k in range(n_inputs):
+            if t == n_steps - 2:
+                w.base[1 + k] = <char*>inputs[4 * k + 2]
+            elif t == 0:
+                w.base[1 + k] = <char*>inputs[4 * k + 1]
+            else:
+                w.base[1 + k] += inputs[4 * k + 3]
+        for k in range(n_outputs):
+            first_output[k] += outputs[2 * k + 1]
+        if t % breath == breath - 1 and breathe(w):
+            return
 
 
 cdef object numpy_type(char kind):

@@ -38,12 +38,12 @@ static inline int is_in_place(const group_run_t *r, int k) {
 /* ---- a block ---- */
 
 /* The code over 8 * n_eights lanes, from `shift` bytes on in every slot. */
-static void run_in_place(const group_run_t *r, ptrdiff_t shift, ptrdiff_t n_eights) {
-    const block_t *table = r->g->single ? FLOAT_BLOCKS : BLOCKS;
-    const char *pool = (const char *)r->m->pool;
-    char *const *place = r->place;
-    const instr_t *end = r->g->code + r->g->n_code;
-    for (const instr_t *in = r->g->code; in < end; in++) {
+static void run_in_place(const group_t *g, const double *numbers, char *const *place, ptrdiff_t shift,
+                         ptrdiff_t n_eights) {
+    const block_t *table = g->single ? FLOAT_BLOCKS : BLOCKS;
+    const char *pool = (const char *)numbers;
+    const instr_t *end = g->code + g->n_code;
+    for (const instr_t *in = g->code; in < end; in++) {
         const int x = in->kind & 1, y = in->kind & 2, z = in->kind & 4;
         /* Two addresses and a choice: a branch would often be mispredicted. */
         const char *slots[3] = {place[x ? 0 : in->a] + shift, place[y ? 0 : in->b] + shift,
@@ -90,7 +90,7 @@ static NOT_INLINE void run_few(const group_run_t *r, ptrdiff_t first, ptrdiff_t 
         }
     for (int k = g->n_read + g->n_sums; k < g->n_read + g->n_written; k++)
         if (is_in_place(r, k)) r->place[g->arrays[k].place] = r->slots + g->arrays[k].place * r->slot_size;
-    run_in_place(r, 0, 1);
+    run_in_place(g, r->m->pool, r->place, 0, 1);
     for (int k = g->n_read + g->n_sums; k < g->n_read + g->n_written; k++)
         if (is_in_place(r, k))
             memcpy(r->streams[k].base + first * element, r->place[g->arrays[k].place], (size_t)(lanes * element));
@@ -106,8 +106,8 @@ static void run_block(const group_run_t *r, ptrdiff_t first, ptrdiff_t lanes, do
     } else {
         for (int k = 0; k < g->n_read + g->n_written; k++)
             if (is_stream(g, k) && is_in_place(r, k)) r->place[g->arrays[k].place] = r->streams[k].base + first * element;
-        run_in_place(r, 0, lanes / 8);
-        if (rest) run_in_place(r, (lanes - 8) * element, 1);
+        run_in_place(g, r->m->pool, r->place, 0, lanes / 8);
+        if (rest) run_in_place(g, r->m->pool, r->place, (lanes - 8) * element, 1);
     }
     for (int k = g->n_read + g->n_sums; k < g->n_read + g->n_written; k++)
         if (!is_in_place(r, k)) r->tile_slots[k] = r->place[g->arrays[k].place];
@@ -220,7 +220,29 @@ static void run_chunk(group_run_t *r, ptrdiff_t row, ptrdiff_t n_rows, ptrdiff_t
 
 /* ---- all of it ---- */
 
+/* The commonest kind of group, of which there are thousands a millisecond in the steps of a loop. */
+static int run_plain(const group_t *g, const group_memory_t *m) {
+    const int n = g->n_read + g->n_written;
+    const ptrdiff_t element = g->single ? sizeof(float) : sizeof(double), count = g->n_rows * g->n_inner;
+    const ptrdiff_t slot_size = (ptrdiff_t)whole_lines((size_t)(element * g->width));
+    char **place = (char **)(m->work + g->n_slots * slot_size);
+    for (int k = 0; k < g->n_slots; k++) place[k] = m->work + k * slot_size;
+    for (ptrdiff_t first = 0; first < count; first += g->width) {
+        ptrdiff_t lanes = count - first < g->width ? count - first : g->width, at = first;
+        if (lanes < 8) {
+            at -= 8 - lanes; /* once more with lanes before them */
+            lanes = 8;
+        }
+        for (int k = 0; k < n; k++)
+            place[g->plain[k].slot] = m->base[g->plain[k].buffer] + g->plain[k].offset + at * element;
+        run_in_place(g, m->pool, place, 0, lanes / 8);
+        if (lanes % 8) run_in_place(g, m->pool, place, (lanes - 8) * element, 1);
+    }
+    return 0;
+}
+
 static int run_group(const group_t *g, const group_memory_t *m) {
+    if (g->plain) return run_plain(g, m);
     const int n = g->n_read + g->n_written;
     group_run_t r = {.g = g, .m = m, .element = g->single ? sizeof(float) : sizeof(double)};
     /* In the order of group_bytes. */
@@ -269,15 +291,17 @@ static int run_group(const group_t *g, const group_memory_t *m) {
 }
 
 static void copy_array(const strided_t *x, const strided_t *y, char *const *base) {
-    const int n_outer = y->n_axes ? y->n_axes - 1 : 0;
-    const ptrdiff_t n_inner = y->n_axes ? y->shape[n_outer] : 1;
+    char *from = base[x->buffer] + x->offset, *to = base[y->buffer] + y->offset;
+    const int n_outer = y->n_axes - 1;
     ptrdiff_t n_rows = 1;
+    if (n_outer < 0) convert_row(from, 0, x->type, to, 0, y->type, 1);
+    if (n_outer == 0) convert_row(from, x->strides[0], x->type, to, y->strides[0], y->type, y->shape[0]);
+    if (n_outer <= 0) return;
     for (int k = 0; k < n_outer; k++) n_rows *= y->shape[k];
-    if (n_rows && n_inner)
-        convert_rows(start_rows(base[x->buffer] + x->offset, n_outer, x->shape, x->strides, 0),
-                     y->n_axes ? x->strides[n_outer] : 0, x->type,
-                     start_rows(base[y->buffer] + y->offset, n_outer, y->shape, y->strides, 0),
-                     y->n_axes ? y->strides[n_outer] : 0, y->type, n_rows, n_inner);
+    if (n_rows && y->shape[n_outer])
+        convert_rows(start_rows(from, n_outer, x->shape, x->strides, 0), x->strides[n_outer], x->type,
+                     start_rows(to, n_outer, y->shape, y->strides, 0), y->strides[n_outer], y->type, n_rows,
+                     y->shape[n_outer]);
 }
 
 static const groups_t GROUPS = {run_group, copy_array};

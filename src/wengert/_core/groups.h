@@ -33,6 +33,12 @@ typedef struct {
     ptrdiff_t count;        /* of a folded array: its elements */
 } strided_t;
 
+/* Where the elements of an array begin that is a slot by itself. */
+typedef struct {
+    int buffer, slot;
+    ptrdiff_t offset;
+} plain_t;
+
 /* Of the arrays the first `n_read` are read, then `n_sums` are folded over lanes, the others of `n_written` are written
  * or folded row by row.  No instruction writes to the slot of an array that is read. */
 typedef struct {
@@ -42,6 +48,8 @@ typedef struct {
     int n_read, n_sums, n_written;
     int n_outer;
     ptrdiff_t n_rows, n_inner, rows, chunk;
+    /* If all elements are one chunk of at least 8, nothing is folded, and every array is in place: all of them. */
+    const plain_t *plain;
 } group_t;
 
 /* Of one run; `work` has group_bytes(group), `partial` a number for each sum and block of a chunk. */
