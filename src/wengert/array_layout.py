@@ -137,6 +137,14 @@ class Layout:
         self.direct[view.base] = number
         return True
 
+    def spans(self, base: Base) -> list[tuple[int, int]]:
+        """The stretches of a stored array that are read: first elements, and those behind the last."""
+        groups, reading = self.groups, self.reading
+        views = [self.view_of(t) for t in range(len(groups.live)) if groups.live[t] and groups.is_leaf[t]]
+        values = [v for r in groups.live_rows for v in reading.rows[r].operands] + reading.outputs
+        views += [value.view for value in values if value.view is not None]
+        return [view.span for view in views if view.base == base]
+
     # ---- places ----
 
     def pin_numbers(self) -> None:

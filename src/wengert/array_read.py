@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from wengert._core.array_code import KIND_CONSTANT, KIND_LANES, KIND_UNIFORM, ArrayTerms
 from wengert._core.builds import kernels
+from wengert.array_bodies import read_loop
 from wengert.array_contractions import einsum, matmul, sum_of_products
 from wengert.array_tape import Tape, TapeNode
 from wengert.array_values import CODE, INDEXED, Reduction, Row, Value
@@ -263,33 +264,6 @@ class Reading:
             return x
         return self.row("concatenate", operands, (("axis", 0),), node.shape, node.dtype, node.position)
 
-    def call(self, node: TapeNode, x: Value, body: Any) -> Value | None:
-        """A loop, which reads what its argument is joined of where that is."""
-        is_loop = getattr(body, "length", 0) > 0  # `Steps`: other bodies do not know how often they run
-        if not is_loop or self.dtype != np.float64 or x.view is not None:
-            return None
-        pieces = self.pieces(x)
-        if not body.can_read([math.prod(piece.shape) for piece in pieces]):
-            pieces = [x]
-        operands = tuple(self.in_memory(piece) for piece in pieces)
-        return self.row("loop", operands, node.params, node.shape, node.dtype, node.position)
-
-    def pieces(self, x: Value) -> list[Value]:
-        """What a vector is joined of."""
-        kind, number = self.view_of(x).base
-        if kind == "row" and self.rows[number].name == "concatenate" and self.view_of(x).size == math.prod(x.shape):
-            row = self.rows[number]
-            if row.shape == x.shape and self.view_of(x) == whole(("row", number), row.shape):
-                return [piece for operand in row.operands for piece in self.pieces(operand)]
-        return [x]
-
-    def in_memory(self, x: Value) -> Value:
-        """A vector whose elements follow each other in memory."""
-        view = self.view_of(x)
-        if view.size == math.prod(x.shape) and (view.size == 1 or view.is_whole):
-            return x
-        return self.row("copy", (x,), (), x.shape, x.dtype, None)
-
     def reshape(self, node: TapeNode, x: Value, shape: Any) -> Value | None:
         return self.reshape_to(x, node.shape)
 
@@ -384,7 +358,7 @@ READERS: dict[str, Callable[..., Value | None]] = {
     "scatter": Reading.scatter,
     "matmul": matmul,
     "einsum": einsum,
-    "call": Reading.call,
+    "call": read_loop,
     "cast": Reading.cast,
     "sum": Reading.reduce,
     "max": Reading.reduce,

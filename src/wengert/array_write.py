@@ -7,8 +7,6 @@ product of matrices that computes it.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ import numpy as np
 from wengert._core.array_code import KIND_GUARD, KIND_LANES, KIND_UNIFORM, write_code
 from wengert._core.structured_kernels import kernel_params
 from wengert._core.vm import INSTRUCTION
+from wengert.array_bodies import loop_tables
 from wengert.array_layout import Layout, Step
 from wengert.array_loops import FIXED, ROW, Loops, joined, plan_loops
 from wengert.array_products import Product, product
@@ -66,7 +65,7 @@ class Writer:
             "single": self.single,
             "inputs": [self.entry(tape.nodes[k].shape, tape.nodes[k].dtype) for k in tape.inputs],
             "outputs": [self.entry(tape.nodes[k].shape, tape.nodes[k].dtype) for k in tape.outputs],
-            "constants": self.reading.constants,
+            "constants": self.used_constants(steps),
             "arena": layout.arena,
             "pool": layout.pool + [0.0] * (self.n_pool - len(layout.pool)),
             "n_constants": layout.n_constants,
@@ -77,6 +76,13 @@ class Writer:
             "loops": self.loops,
             "rows": [self.row_entry(row) for row in self.reading.rows],
         }
+
+    def used_constants(self, steps: list[dict[str, Any]]) -> list[Any]:
+        """The constants that a step reads; the others are kept no longer."""
+        used = {array["place"][0] for step in steps for array in step["arrays"]}
+        used |= {link[1] for step in steps for link in step["links"]}
+        first = 1 + len(self.layout.tape.inputs)
+        return [x if first + k in used else x.reshape(-1)[:0].copy() for k, x in enumerate(self.reading.constants)]
 
     def entry(self, shape: Shape, dtype: np.dtype[Any]) -> tuple[int, str]:
         return math.prod(shape), self.layout.type_of(dtype)
@@ -144,37 +150,24 @@ class Writer:
             }
         made = {"arrays": arrays, "links": [], "n_read": len(row.operands), "position": row.position}
         if row.name == "loop":
-            self.loops.append(self.loop(row))
+            self.loops.append(loop_tables(row, self.wants_carry(step.row)))
             return {**made, "kind": "loop", "number": len(self.loops) - 1}
         params = self.kernel_params(row)
         if params is not None:
             return {**made, "kind": "kernel", "name": row.name, "params": params}
         return {**made, "kind": "python", "number": step.row}
 
-    def loop(self, row: Row) -> dict[str, Any]:
-        """A loop as the runner takes it: see `loop_t`."""
-        steps = dict(row.params)["body"]
-        starts = [0, *accumulate(math.prod(value.shape) for value in row.operands)]
-        inputs, outputs, sums = (table.tolist() for table in steps.tables)
-        first, last = steps.n_constants, steps.n_constants + steps.n_carry
-        rows = []
-        for k, (*places, distance) in enumerate(inputs):
-            entry = []
-            for step, place in enumerate(places):
-                if first <= k < last and step > 0:
-                    entry += [len(row.operands), 8 * place]
-                else:
-                    piece = min(max(bisect_right(starts, place) - 1, 0), len(row.operands) - 1)
-                    entry += [piece, 8 * (place - starts[piece])]
-            rows.append((*entry, 8 * distance))
-        return {
-            "program": steps.body.program,
-            "n_steps": steps.length,
-            "breath": steps.body.breath,
-            "inputs": rows,
-            "outputs": [(8 * place, 8 * distance) for place, distance in outputs],
-            "sums": [(k, 8 * place, size) for k, place, size in sums],
-        }
+    def wants_carry(self, number: int) -> list[bool]:
+        """Of each part of the carry of a loop: is more than the last one read?"""
+        steps = dict(self.reading.rows[number].params)["steps"]
+        spans = self.layout.spans(("row", number))
+        result = []
+        for k, (begin, distance, _) in enumerate(steps.tables[1][: steps.n_carry].tolist()):
+            last = begin + (steps.length - 1) * distance
+            start, stop = steps.output_starts[k], steps.output_starts[k + 1]
+            ends = [(start, last), (last + abs(distance), stop)]
+            result.append(any(low < b and a < high for low, high in spans for a, b in ends))
+        return result
 
     def kernel_params(self, row: Row) -> list[int] | None:
         """What the kernel of a row reads, or None if Python has to compute it."""

@@ -14,10 +14,8 @@ sums are constants. So derivatives nest to any order.
 from __future__ import annotations
 
 import functools
-import itertools
 import math
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -139,20 +137,20 @@ class Steps:
             size = math.prod(shape)
             start, carry = self.input_starts[k], k - self.n_constants
             if carry < 0:
-                inputs.append((start, start, start, 0))
+                inputs.append((start, start, start, 0, 0))
                 continue
             step = sign * size
             first = start if carry < self.n_carry else start + begin * size
             second = self.output_starts[carry] + begin * size if carry < self.n_carry else first + step
-            inputs.append((first, second, second + (n - 2) * step, step))
+            inputs.append((first, second, second + (n - 2) * step, step, step))
         for k, shape in enumerate(self.body.output_shapes):
             size, start = math.prod(shape), self.output_starts[k]
             if k < n_outputs - self.n_sums:
-                outputs.append((start + begin * size, sign * size))
+                outputs.append((start + begin * size, sign * size, sign * size))
             else:
-                outputs.append((0, 0))
+                outputs.append((0, 0, 0))
                 sums.append((k, start, size))
-        return tuple(np.array(table, np.intp).reshape(-1, m) for table, m in ((inputs, 4), (outputs, 2), (sums, 3)))  # type: ignore[return-value]
+        return tuple(np.array(table, np.intp).reshape(-1, m) for table, m in ((inputs, 5), (outputs, 3), (sums, 3)))  # type: ignore[return-value]
 
     # ---- value ----
 
@@ -174,29 +172,6 @@ class Steps:
             sums[:, 1] += there
             run_steps(self.body.program, self.length, inputs, outputs, sums, self.body.breath)
         return y.astype(np.float32) if np.asarray(x).dtype == np.float32 else y
-
-    def can_read(self, sizes: Sequence[int]) -> bool:
-        """Can it read its argument as pieces of these sizes?
-
-        All of a step's row must be in one piece, and those between the first step and the last in the same.
-        """
-        starts = starts_of(sizes)
-
-        def piece(start: int, stop: int) -> int:
-            k = bisect_right(starts, start) - 1
-            return k if stop <= starts[k + 1] else -1
-
-        for k, shape in enumerate(self.body.shapes):
-            size, start = math.prod(shape), self.input_starts[k]
-            if size == 0:
-                continue
-            ends = [start, start + size]
-            if k >= self.n_constants + self.n_carry and self.length > 1:
-                last = self.input_starts[k + 1]
-                ends = [start, start + size, last - size, last] if self.length > 2 else [start, start + size, last]
-            if any(piece(a, b) < 0 for a, b in itertools.pairwise(ends)):
-                return False
-        return True
 
     # ---- what is in the result ----
 

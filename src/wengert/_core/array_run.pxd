@@ -83,8 +83,8 @@ cdef struct link_t:
 cdef struct loop_t:
     Py_ssize_t n_steps, breath
     int n_inputs, n_outputs, n_sums
-    const Py_ssize_t* inputs  # of each: array and offset at the first, the second and the last step; then the distance
-    const Py_ssize_t* outputs  # of each: offset in the result at the first step, and the distance
+    const Py_ssize_t* inputs  # of each: array and offset at the first, the second and the last step; then two distances
+    const Py_ssize_t* outputs  # of each: offset in the result at the first step; then two distances
     const Py_ssize_t* sums  # of each: number of the output, offset in the result, and how many numbers
 
 cdef struct step_t:
@@ -151,9 +151,9 @@ cdef class Runner:
 # Look for Ctrl-C; -1 with `error` set if there was one.
 cdef int breathe(ArrayWorkspace w) noexcept with gil
 
-# Run a program n_steps times: `inputs` are addresses at the first, second and last step and the distance from the second
-# on, `outputs` those at the first step and the distance, `sums` the number of an output, the address of its sum and how
-# many numbers. `breath` steps run until Ctrl-C is noticed. What goes wrong is the error of w.
+# Run a program n_steps times: `inputs` are addresses at the first, second and last step and two distances, `outputs`
+# those at the first step and two distances, `sums` the number of an output, the address of its sum and how many numbers.
+# The first of two distances leads on from even steps, the other from odd ones. `breath` steps run until Ctrl-C is noticed. What goes wrong is the error of w.
 cdef void repeat(Runner program, ArrayWorkspace w, Py_ssize_t n_steps, const Py_ssize_t* inputs, int n_inputs,
                  const Py_ssize_t* outputs, int n_outputs, const Py_ssize_t* sums, int n_sums,
                  Py_ssize_t breath) noexcept nogil

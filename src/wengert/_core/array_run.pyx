@@ -169,7 +169,7 @@ cdef class Runner:
         self.bodies = [one["program"] for one in loops]
         self.tables = [tuple([np.concatenate([np.asarray(one[name], np.intp).reshape(-1, width),
                                               np.zeros((1, width), np.intp)])
-                              for name, width in (("inputs", 7), ("outputs", 2), ("sums", 3))]) for one in loops]
+                              for name, width in (("inputs", 8), ("outputs", 3), ("sums", 3))]) for one in loops]
         self.scratch_bytes = 0
         for k, one in enumerate(loops):
             loop = &self.loops[<int>k]
@@ -181,7 +181,7 @@ cdef class Runner:
             loop.outputs = &table[0, 0]
             table = self.tables[k][2]
             loop.sums = &table[0, 0]
-            self.scratch_bytes = max(self.scratch_bytes, 8 * (4 * loop.n_inputs + 2 * loop.n_outputs + 3 * loop.n_sums
+            self.scratch_bytes = max(self.scratch_bytes, 8 * (5 * loop.n_inputs + 3 * loop.n_outputs + 3 * loop.n_sums
                                                               + sum([size for _, _, size in one["sums"]])))
 
     def take_steps(self, list steps):
@@ -502,24 +502,25 @@ cdef class Runner:
         cdef char* result = w.base[arrays[step.n_read].buffer] + arrays[step.n_read].offset
         cdef const Py_ssize_t* row
         cdef Py_ssize_t* inputs = <Py_ssize_t*>w.scratch
-        cdef Py_ssize_t* outputs = inputs + 4 * loop.n_inputs
-        cdef Py_ssize_t* sums = outputs + 2 * loop.n_outputs
+        cdef Py_ssize_t* outputs = inputs + 5 * loop.n_inputs
+        cdef Py_ssize_t* sums = outputs + 3 * loop.n_outputs
         cdef double* terms = <double*>(sums + 3 * loop.n_sums)
         cdef double* total
         cdef Py_ssize_t i
         cdef int k, j
         for k in range(loop.n_inputs):
-            row = loop.inputs + 7 * k
+            row = loop.inputs + 8 * k
             for j in range(3):
-                inputs[4 * k + j] = <Py_ssize_t>(
+                inputs[5 * k + j] = <Py_ssize_t>(
                     w.base[arrays[row[2 * j]].buffer] + arrays[row[2 * j]].offset + row[2 * j + 1])
-            inputs[4 * k + 3] = row[6]
+            inputs[5 * k + 3], inputs[5 * k + 4] = row[6], row[7]
         for k in range(loop.n_outputs):
-            outputs[2 * k], outputs[2 * k + 1] = <Py_ssize_t>result + loop.outputs[2 * k], loop.outputs[2 * k + 1]
+            row = loop.outputs + 3 * k
+            outputs[3 * k], outputs[3 * k + 1], outputs[3 * k + 2] = <Py_ssize_t>result + row[0], row[1], row[2]
         for k in range(loop.n_sums):
             row = loop.sums + 3 * k
             sums[3 * k], sums[3 * k + 1], sums[3 * k + 2] = row[0], <Py_ssize_t>result + row[1], row[2]
-            outputs[2 * row[0]], outputs[2 * row[0] + 1] = <Py_ssize_t>terms, 0
+            outputs[3 * row[0]], outputs[3 * row[0] + 1], outputs[3 * row[0] + 2] = <Py_ssize_t>terms, 0, 0
             terms += row[2]
             total = <double*>sums[3 * k + 1]
             for i in range(row[2]):
@@ -583,9 +584,9 @@ cdef void repeat(Runner program, ArrayWorkspace w, Py_ssize_t n_steps, const Py_
     cdef double* total
     cdef const double* term
     for k in range(n_inputs):
-        w.base[1 + k] = <char*>inputs[4 * k]
+        w.base[1 + k] = <char*>inputs[5 * k]
     for k in range(n_outputs):
-        first_output[k] = <char*>outputs[2 * k]
+        first_output[k] = <char*>outputs[3 * k]
     for t in range(n_steps):
         if program.execute(w) or w.error is not None:
             return
@@ -595,13 +596,13 @@ cdef void repeat(Runner program, ArrayWorkspace w, Py_ssize_t n_steps, const Py_
                 total[i] += term[i]
         for k in range(n_inputs):
             if t == n_steps - 2:
-                w.base[1 + k] = <char*>inputs[4 * k + 2]
+                w.base[1 + k] = <char*>inputs[5 * k + 2]
             elif t == 0:
-                w.base[1 + k] = <char*>inputs[4 * k + 1]
+                w.base[1 + k] = <char*>inputs[5 * k + 1]
             else:
-                w.base[1 + k] += inputs[4 * k + 3]
+                w.base[1 + k] += inputs[5 * k + 3 + t % 2]
         for k in range(n_outputs):
-            first_output[k] += outputs[2 * k + 1]
+            first_output[k] += outputs[3 * k + 1 + t % 2]
         if t % breath == breath - 1 and breathe(w):
             return
 

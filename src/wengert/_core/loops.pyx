@@ -22,10 +22,10 @@ def run_steps(Runner program, Py_ssize_t n_steps, const Py_ssize_t[:, ::1] input
     ----------
     program : Runner
     n_steps : int
-    inputs : ndarray of intp, shape (n_inputs, 4)
-        Addresses at the first, the second and the last step, and how far they go on from the second.
-    outputs : ndarray of intp, shape (n_outputs, 2)
-        Address at the first step, and how far it goes on.
+    inputs : ndarray of intp, shape (n_inputs, 5)
+        Addresses at the first, the second and the last step, and how far they go on from even and from odd steps.
+    outputs : ndarray of intp, shape (n_outputs, 3)
+        Address at the first step, and how far it goes on from even and from odd steps.
     sums : ndarray of intp, shape (n, 3)
         Outputs to be added up: their number, the address of the sum, and how many numbers.
     breath : int
