@@ -48,6 +48,12 @@ class Group:
     stores: list[int] = field(default_factory=list)
 
 
+def parts_follow(row: Row) -> bool:
+    """Is it an array joined of parts that follow each other in memory?"""
+    axis: int = dict(row.params).get("axis", 0)
+    return row.name == "concatenate" and row.dtype.kind == "f" and math.prod(row.shape[:axis]) == 1
+
+
 class Groups:
     """The groups of a tape that has been read."""
 
@@ -127,7 +133,7 @@ class Groups:
     def is_written_number(self, row: Row, value: Value) -> bool:
         """Is it a known number that is written where it is joined to others?"""
         return (
-            row.name == "concatenate"
+            parts_follow(row)
             and math.prod(value.shape) == 1
             and value.view is None
             and self.kind[value.term] == KIND_CONSTANT

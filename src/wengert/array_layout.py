@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from wengert._core.array_code import KIND_CONSTANT
-from wengert.array_groups import Group, Groups
+from wengert.array_groups import Group, Groups, parts_follow
 from wengert.array_memory import Lifetime, place
 from wengert.array_read import Reading
 from wengert.array_tape import Tape
@@ -175,19 +175,25 @@ class Layout:
         """Let what is stored only to be joined be stored where it will be."""
         for number in sorted(self.groups.live_rows):
             row = self.reading.rows[number]
-            if row.name != "concatenate" or math.prod(row.shape[: dict(row.params)["axis"]]) != 1:
+            if not parts_follow(row):
                 continue
             start = 0
             for value in row.operands:
-                view = self.view_of_value(value)
                 size = math.prod(value.shape)
-                free = view.base not in self.inside and view.base not in self.direct
-                stored = view.base[0] in ("row", "reduction") or not self.groups.is_uniform[view.base[1]]
-                stored = stored and view.base[0] not in ("input", "constant") and value.dtype.kind == "f"
-                if free and stored and size and view == whole(view.base, view.shape) and view.size == size:
-                    if view.size == self.size_of(view.base):
-                        self.inside[view.base] = (("row", number), start)
+                base = self.base_of(value)
+                if size and self.is_movable(base) and self.is_all(value, base):
+                    self.inside[base] = (("row", number), start)
                 start += size
+
+    def is_movable(self, base: Base) -> bool:
+        """Is this an array that is computed, and has no place yet?"""
+        computed = base[0] in ("row", "reduction") or (base[0] == "term" and not self.groups.is_uniform[base[1]])
+        return computed and base not in self.inside and base not in self.direct
+
+    def is_all(self, value: Value, base: Base) -> bool:
+        """Are the elements of a value all of those of its base, in their order?"""
+        view = self.view_of_value(value)
+        return view == whole(base, view.shape) and view.size == math.prod(value.shape) == self.size_of(base)
 
     def size_of(self, base: Base) -> int:
         """Elements of a stored array."""

@@ -15,8 +15,9 @@ from wengert._core.array_code import KIND_GUARD, KIND_LANES, KIND_UNIFORM, write
 from wengert._core.structured_kernels import kernel_params
 from wengert._core.vm import INSTRUCTION
 from wengert.array_bodies import loop_tables
+from wengert.array_groups import parts_follow
 from wengert.array_layout import Layout, Step
-from wengert.array_loops import FIXED, ROW, Loops, joined, plan_loops
+from wengert.array_loops import FIXED, GATHER, ROW, Loops, joined, plan_loops
 from wengert.array_products import Product, product
 from wengert.array_values import CODE, INDEXED, Row, Value
 from wengert.array_views import Shape, broadcast_strides, whole_strides
@@ -93,26 +94,24 @@ class Writer:
         return row.name, dtypes, dict(row.params)
 
     def write(self, step: Step) -> list[dict[str, Any]]:
-        if step.kind == "row" and self.reading.rows[step.row].name == "concatenate":
+        if step.kind == "row" and parts_follow(self.reading.rows[step.row]):
             return self.write_joined(step)
         made = self.write_one(step)
         return [] if made is None else [made]
 
     def write_joined(self, step: Step) -> list[dict[str, Any]]:
-        """Copies of the parts that are not stored in their place, if these follow each other in memory."""
+        """Copies of the parts that are not stored in their place."""
         row, base = self.reading.rows[step.row], ("row", step.row)
-        if math.prod(row.shape[: dict(row.params)["axis"]]) != 1 or row.dtype.kind != "f":
-            made = self.write_one(step)
-            return [] if made is None else [made]
         copies: list[dict[str, Any]] = []
         links, start = [], 0
         for value in row.operands:
+            size = math.prod(value.shape)
             here = self.layout.view_of_value(value).base
             if self.groups.is_written_number(row, value):
                 links.append((self.layout.pool_place[value.term], *self.layout.buffer(base, start)))
-            elif self.layout.inside.get(here) != (base, start) and math.prod(value.shape):
+            elif self.layout.inside.get(here) != (base, start) and size:
                 copies.append(self.write_copy(value, self.layout.buffer(base, start), row.dtype))
-            start += math.prod(value.shape)
+            start += size
         if links:
             copies.append({"kind": "numbers", "arrays": [], "links": links})
         return copies
@@ -343,8 +342,12 @@ class Writer:
 
     def looped(self, place: tuple[int, int], loops: Loops, k: int, slot: int) -> dict[str, Any]:
         kind = "f" if self.single else "d"
-        array = self.array(place, kind, loops.shape, loops.strides[k])
-        return {**array, "mode": loops.modes[k], "slot": slot}
+        array = {**self.array(place, kind, loops.shape, loops.strides[k]), "mode": loops.modes[k], "slot": slot}
+        if loops.modes[k] != GATHER:
+            return array
+        in_one, lengths, strides = loops.nest(k)
+        nest = (lengths, tuple(s * self.item for s in strides))
+        return {**array, "still": loops.still(k), "rows_in_one": in_one, "nest": nest}
 
     def width(self, n_slots: int, chunk: int) -> int:
         """Lanes of a block."""

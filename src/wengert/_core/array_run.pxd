@@ -34,6 +34,10 @@ cdef extern from "groups.h" nogil:
         bint shared
         int fold
         Py_ssize_t chunk_offset
+        Py_ssize_t rows_in_one
+        int n_nest
+        Py_ssize_t[MOST_AXES] nest_shape
+        Py_ssize_t[MOST_AXES] nest_strides
         double first
         Py_ssize_t count
 

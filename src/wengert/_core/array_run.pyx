@@ -95,7 +95,12 @@ cdef int take_array(strided_t* a, dict parts) except -1:
     for k in range(a.n_axes):
         a.shape[k], a.strides[k] = parts["shape"][k], parts["strides"][k]
     a.mode, a.place = parts.get("mode", 0), parts.get("slot", 0)
-    a.still, a.shared = not any([a.strides[k] != 0 for k in range(a.n_axes - 1)]), parts.get("shared", False)
+    a.still, a.shared = parts.get("still", False), parts.get("shared", False)
+    a.rows_in_one = parts.get("rows_in_one", 1)
+    lengths, strides = parts.get("nest", ((), ()))
+    a.n_nest = len(lengths)
+    for k in range(a.n_nest):
+        a.nest_shape[k], a.nest_strides[k] = lengths[k], strides[k]
     a.fold, a.first, a.count = parts.get("fold", 0), parts.get("first", 0.0), parts.get("count", 0)
     return 0
 

@@ -167,11 +167,10 @@ static void fold_blocks(const group_run_t *r, ptrdiff_t n_blocks) {
     }
 }
 
-static walk_rows_t rows_of(const group_run_t *r, int k, ptrdiff_t row, ptrdiff_t start) {
-    const group_t *g = r->g;
-    const strided_t *a = &g->arrays[k];
-    char *base = r->m->base[a->buffer] + a->offset + start * a->strides[g->n_outer];
-    return start_rows(base, g->n_outer, g->arrays[0].shape, a->strides, row);
+/* Rows of an array that is gathered, from row `row` of the group on. */
+static walk_rows_t rows_of(const group_run_t *r, const strided_t *a, ptrdiff_t row) {
+    return start_rows(r->m->base[a->buffer] + a->offset, a->n_nest, a->nest_shape, a->nest_strides,
+                      row / a->rows_in_one);
 }
 
 /* Elements of `n_rows` rows from `row` on, `n_inner` of each from `start` on. */
@@ -191,7 +190,8 @@ static void run_chunk(group_run_t *r, ptrdiff_t row, ptrdiff_t n_rows, ptrdiff_t
             s->base = m->chunk + a->chunk_offset;
             s->stride = r->element;
             if (k < g->n_read && (row == 0 || !a->still))
-                (g->single ? gather_float : gather_double)(rows_of(r, k, row, start), n_rows, n_inner, stride, s->base);
+                (g->single ? gather_float : gather_double)(rows_of(r, a, row), n_rows / a->rows_in_one,
+                                                           n_inner * a->rows_in_one, stride, s->base);
         } else {
             s->base = r->at[k] + start * stride;
             s->stride = stride;
@@ -210,11 +210,12 @@ static void run_chunk(group_run_t *r, ptrdiff_t row, ptrdiff_t n_rows, ptrdiff_t
         const strided_t *a = &g->arrays[k];
         const ptrdiff_t stride = a->strides[g->n_outer];
         if (a->mode != GATHER) continue;
-        const walk_rows_t walk = rows_of(r, k, row, start);
+        const walk_rows_t walk = rows_of(r, a, row);
+        const ptrdiff_t count_rows = n_rows / a->rows_in_one, length = n_inner * a->rows_in_one;
         if (a->fold)
-            (g->single ? fold_float : fold_double)(a->fold, walk, n_rows, n_inner, stride, r->streams[k].base);
+            (g->single ? fold_float : fold_double)(a->fold, walk, count_rows, length, stride, r->streams[k].base);
         else
-            (g->single ? scatter_float : scatter_double)(walk, n_rows, n_inner, stride, r->streams[k].base);
+            (g->single ? scatter_float : scatter_double)(walk, count_rows, length, stride, r->streams[k].base);
     }
 }
 

@@ -25,10 +25,14 @@ typedef struct {
     /* In a group: */
     int mode;
     int place;              /* slot, or pool entry if FIXED */
-    int still;              /* are all its rows one? */
+    int still;              /* are its chunks alike? */
     int shared;             /* written where the group reads: a block is stored when it is done */
     int fold;               /* how it is folded, 0 if it is not */
     ptrdiff_t chunk_offset; /* of its GATHER buffer */
+    /* If GATHER: its own nest, in which `rows_in_one` rows of the group are one, and outer axes are joined. */
+    ptrdiff_t rows_in_one;
+    int n_nest;
+    ptrdiff_t nest_shape[MOST_AXES], nest_strides[MOST_AXES];
     double first;           /* of a folded array: its elements before the group runs */
     ptrdiff_t count;        /* of a folded array: its elements */
 } strided_t;
