@@ -55,8 +55,8 @@ def einsum(reading: Reading, node: TapeNode, *operands: Value, subscripts: str) 
         value = contract(reading, a, b, output, size, node.shape, node.position)
         if value is not None:
             return value
-    if math.prod(size.values()) > max(math.prod(x.shape) for x in operands):
-        return None
+    if set(size) != set(output) and math.prod(size.values()) > max(math.prod(x.shape) for x in operands):
+        return None  # a sum over an array larger than any operand
     order = output + "".join(letter for letter in size if letter not in output)
     terms = [spread(reading, x, mine, order).term for x, mine in zip(operands, labels, strict=True)]
     y = terms[0]

@@ -8,11 +8,12 @@ C. *Kept*: a term is stored if something beside elementwise terms of its shape r
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from wengert._core.array_code import KIND_CONSTANT, KIND_LANES, KIND_UNIFORM
 from wengert.array_read import Reading
-from wengert.array_values import CODE, Value
+from wengert.array_values import CODE, Row, Value
 from wengert.array_views import Shape, View
 
 # What an element costs, in additions: an instruction on a block takes 0.1 ns a lane from the first-level cache, a
@@ -45,6 +46,12 @@ class Group:
     reductions: list[int] = field(default_factory=list)
     guards: list[tuple[int, int, bool]] = field(default_factory=list)
     stores: list[int] = field(default_factory=list)
+
+
+def parts_follow(row: Row) -> bool:
+    """Is it an array joined of parts that follow each other in memory?"""
+    axis: int = dict(row.params).get("axis", 0)
+    return row.name == "concatenate" and row.dtype.kind == "f" and math.prod(row.shape[:axis]) == 1
 
 
 class Groups:
@@ -115,13 +122,22 @@ class Groups:
             self.live_rows.add(number)
             row = self.reading.rows[number]
             for value in row.operands:
-                if row.name == "assemble":
+                if row.name == "assemble" or self.is_written_number(row, value):
                     self.live[value.term] = True
                 else:
                     self.want(value)
         elif kind == "reduction":
             self.live_reductions.add(number)
             self.live[self.reading.reductions[number].term] = True
+
+    def is_written_number(self, row: Row, value: Value) -> bool:
+        """Is it a known number that is written where it is joined to others?"""
+        return (
+            parts_follow(row)
+            and math.prod(value.shape) == 1
+            and value.view is None
+            and self.kind[value.term] == KIND_CONSTANT
+        )
 
     # ---- B: levels ----
 
@@ -175,37 +191,53 @@ class Groups:
             term = reading.reductions[number].term
             self.group(self.shapes[term], self.reduction_level[number]).reductions.append(number)
             needed[term].add(self.reduction_level[number])
-        cheap = self.find_cheap()
-        for t in range(len(self.level) - 1, -1, -1):
-            if not self.live[t]:
-                continue
-            if self.is_uniform[t]:
-                if self.kind[t] != KIND_CONSTANT:
-                    self.group((), self.level[t]).targets.append(t)
-            elif self.is_computed[t]:
-                if t not in self.kept and len(needed[t]) > 1 and not cheap[t]:
-                    self.kept.add(t)
-                    home = min(needed[t])
-                else:
-                    home = self.level[t]
-                if t in self.kept:
-                    self.group(self.shapes[t], home).targets.append(t)
-                    needed[t] = {home}
-                for a in self.arguments[t]:
-                    if self.is_computed[a] and self.shapes[a] == self.shapes[t]:
-                        needed[a] |= needed[t]
-        for group in self.groups.values():
-            group.targets.reverse()
+        # Beside what is stored anyway more is cheap, so what is stored is decided twice.
+        homes = self.find_homes(needed, self.find_cheap(self.kept))
+        homes = self.find_homes(needed, self.find_cheap(set(homes)))
+        self.kept = set(homes)
+        for t in range(len(self.level)):
+            if t in homes:
+                self.group(self.shapes[t], homes[t]).targets.append(t)
+            elif self.live[t] and self.is_uniform[t] and self.kind[t] != KIND_CONSTANT:
+                self.group((), self.level[t]).targets.append(t)
 
-    def find_cheap(self) -> list[bool]:
-        """Which varying terms are as cheap to compute again as to read?"""
+    def find_homes(self, reduced: list[set[int]], cheap: list[bool]) -> dict[int, int]:
+        """The varying terms that are stored, and the level of the group that computes each.
+
+        Parameters
+        ----------
+        reduced : list of set of int
+            Of each term: the levels of its reductions.
+        cheap : list of bool
+        """
+        needed = [set(levels) for levels in reduced]
+        homes: dict[int, int] = {}
+        for t in range(len(self.level) - 1, -1, -1):
+            if not self.live[t] or not self.is_computed[t] or self.is_uniform[t]:
+                continue
+            if t in self.kept:
+                homes[t] = self.level[t]
+            elif len(needed[t]) > 1 and not cheap[t]:
+                homes[t] = min(needed[t])
+            if t in homes:
+                needed[t] = {homes[t]}
+            for a in self.arguments[t]:
+                if self.is_computed[a] and self.shapes[a] == self.shapes[t]:
+                    needed[a] |= needed[t]
+        return homes
+
+    def find_cheap(self, kept: set[int]) -> list[bool]:
+        """Which varying terms are as cheap to compute again as to read, if these are stored?"""
         cost = [0] * len(self.level)
         leaves: list[set[int]] = [set() for _ in self.level]
+        cheap = [False] * len(self.level)
         for t in range(len(self.level)):
-            if self.is_computed[t] and self.live[t] and not self.is_uniform[t]:
-                cost[t] = COST[self.kind[t]] + sum(cost[a] for a in self.arguments[t])
-                if cost[t] <= CHEAP_COST:
-                    leaves[t] = {x for a in self.arguments[t] for x in leaves[a]}
-            elif self.is_leaf[t] and not self.is_uniform[t]:
+            if self.is_leaf[t] and not self.is_uniform[t]:
                 leaves[t] = {t}
-        return [cost[t] <= CHEAP_COST and len(leaves[t]) <= CHEAP_LEAVES for t in range(len(cost))]
+            elif self.is_computed[t] and self.live[t] and not self.is_uniform[t]:
+                cost[t] = COST[self.kind[t]] + sum(cost[a] for a in self.arguments[t])
+                leaves[t] = {x for a in self.arguments[t] for x in leaves[a]} if cost[t] <= CHEAP_COST else set()
+                cheap[t] = cost[t] <= CHEAP_COST and len(leaves[t]) <= CHEAP_LEAVES
+                if t in self.kept or (t in kept and not cheap[t]):
+                    cost[t], leaves[t] = 0, {t}
+        return cheap

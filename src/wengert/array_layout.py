@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from wengert._core.array_code import KIND_CONSTANT
-from wengert.array_groups import Group, Groups
+from wengert.array_groups import Group, Groups, parts_follow
 from wengert.array_memory import Lifetime, place
 from wengert.array_read import Reading
 from wengert.array_tape import Tape
@@ -56,6 +56,8 @@ class Layout:
         self.pool: list[float] = []
         self.pool_place: dict[int, int] = {}
         self.pin_numbers()
+        self.inside: dict[Base, tuple[Base, int]] = {}  # of arrays that are parts of joined ones: where
+        self.join()
         self.offset: dict[Base, int] = {}
         self.arena = self.place()
 
@@ -75,7 +77,7 @@ class Layout:
             row = reading.rows[number]
             step = Step("row", groups.row_level[number], row=number, writes={("row", number)})
             if row.name != "assemble":
-                step.reads = {self.base_of(v) for v in row.operands}
+                step.reads = {self.base_of(v) for v in row.operands if not groups.is_written_number(row, v)}
             steps.append(step)
         last = 1 + max([step.level for step in steps], default=0)
         for k, value in enumerate(reading.outputs):
@@ -135,6 +137,14 @@ class Layout:
         self.direct[view.base] = number
         return True
 
+    def spans(self, base: Base) -> list[tuple[int, int]]:
+        """The stretches of a stored array that are read: first elements, and those behind the last."""
+        groups, reading = self.groups, self.reading
+        views = [self.view_of(t) for t in range(len(groups.live)) if groups.live[t] and groups.is_leaf[t]]
+        values = [v for r in groups.live_rows for v in reading.rows[r].operands] + reading.outputs
+        views += [value.view for value in values if value.view is not None]
+        return [view.span for view in views if view.base == base]
+
     # ---- places ----
 
     def pin_numbers(self) -> None:
@@ -150,15 +160,40 @@ class Layout:
         for t in range(len(groups.live)):
             if groups.live[t] and groups.is_computed[t]:
                 for a in groups.arguments[t]:
-                    if not groups.is_uniform[t] or groups.level[a] != groups.level[t]:
+                    if not groups.is_uniform[t] or groups.is_leaf[a] or groups.level[a] != groups.level[t]:
                         used.add(a)
+        used |= {t for t, _, _ in self.reading.guards}
         for r in groups.live_rows:
             if self.reading.rows[r].name == "assemble":
                 used |= {v.term for v in self.reading.rows[r].operands}
         for t in range(len(groups.live)):
-            if groups.live[t] and groups.is_uniform[t] and (groups.is_leaf[t] or (groups.is_computed[t] and t in used)):
+            if t in used and groups.live[t] and groups.is_uniform[t] and groups.kind[t] != KIND_CONSTANT:
                 self.pool_place[t] = len(self.pool)
                 self.pool.append(0.0)
+
+    def join(self) -> None:
+        """Let what is stored only to be joined be stored where it will be."""
+        for number in sorted(self.groups.live_rows):
+            row = self.reading.rows[number]
+            if not parts_follow(row):
+                continue
+            start = 0
+            for value in row.operands:
+                size = math.prod(value.shape)
+                base = self.base_of(value)
+                if size and self.is_movable(base) and self.is_all(value, base):
+                    self.inside[base] = (("row", number), start)
+                start += size
+
+    def is_movable(self, base: Base) -> bool:
+        """Is this an array that is computed, and has no place yet?"""
+        computed = base[0] in ("row", "reduction") or (base[0] == "term" and not self.groups.is_uniform[base[1]])
+        return computed and base not in self.inside and base not in self.direct
+
+    def is_all(self, value: Value, base: Base) -> bool:
+        """Are the elements of a value all of those of its base, in their order?"""
+        view = self.view_of_value(value)
+        return view == whole(base, view.shape) and view.size == math.prod(value.shape) == self.size_of(base)
 
     def size_of(self, base: Base) -> int:
         """Elements of a stored array."""
@@ -186,12 +221,18 @@ class Layout:
                 first[base] = last[base] = k
             for base in step.reads:
                 last[base] = k
+        for base in self.inside:
+            around = base
+            while around in self.inside:
+                around = self.inside[around][0]
+                first[around] = min(first[around], first[base])
+                last[around] = max(last[around], last[base])
         # What a group writes where it has just read something for the last time lies in the same place.
         same: dict[Base, Base] = {}
         for k, step in enumerate(self.steps):
             if step.kind == "group":
                 self.overwrite(step, {base for base in step.reads if last[base] == k}, same, last)
-        mine = [base for base in first if base not in self.direct and base not in same]
+        mine = [base for base in first if base not in self.direct and base not in same and base not in self.inside]
         offsets, size = place([Lifetime(self.size_of(b) * self.item_of(b), first[b], last[b]) for b in mine])
         self.offset = dict(zip(mine, offsets, strict=True))
         for base, other in same.items():
@@ -204,19 +245,21 @@ class Layout:
         assert group is not None
         views = [self.view_of(t) for t in self.members(group)[1]]
         bases = [view.base for view in views]
+        joined = {*self.inside, *[base for base, _ in self.inside.values()]}
         free = [
             view.base
             for view in views
             if view.base in ended
             and view.base[0] not in ("input", "constant")
             and view.base not in self.direct
+            and view.base not in joined
             and view == whole(view.base, group.shape)
             and bases.count(view.base) == 1
             and self.size_of(view.base) == math.prod(group.shape)
             and self.item_of(view.base) == self.item
         ]
         for t in group.targets:
-            if free and ("term", t) not in self.direct:
+            if free and ("term", t) not in self.direct and ("term", t) not in joined:
                 old = free.pop()
                 root = same.get(old, old)
                 same[("term", t)] = root
@@ -227,6 +270,9 @@ class Layout:
         kind, number = base
         n_inputs, n_constants = len(self.tape.inputs), len(self.reading.constants)
         at = offset * self.item_of(base)
+        if base in self.inside:
+            around, start = self.inside[base]
+            return self.buffer(around, start + offset)
         if kind == "input":
             return 1 + number, at
         if kind == "constant":

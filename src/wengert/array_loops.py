@@ -46,6 +46,43 @@ class Loops:
     rows: int
     chunk: int
 
+    def still(self, k: int) -> bool:
+        """Are all chunks of an array alike?"""
+        period = first_in(self.shape[:-1], self.rows)
+        return self.rows > 1 and not any(self.strides[k][:period])
+
+    def nest(self, k: int) -> tuple[int, Shape, tuple[int, ...]]:
+        """The rows of an array that is gathered: how many of the group's are one, lengths and strides of outer axes.
+
+        Rows are one if their elements go on at the same distance, as far as a chunk consists of whole such rows.
+        """
+        axis, in_one, inner = len(self.shape) - 2, 1, self.shape[-1]
+        steps = self.strides[k]
+        while axis >= first_in(self.shape[:-1], self.rows) and steps[axis] == steps[-1] * inner * in_one:
+            in_one *= self.shape[axis]
+            axis -= 1
+        lengths, (strides,) = joined(self.shape[: axis + 1], [steps[: axis + 1]])
+        return in_one, lengths, strides
+
+
+def first_in(outer: Shape, rows: int) -> int:
+    """The first of the last outer axes of which a chunk of so many rows holds a multiple."""
+    axis, size = len(outer), 1
+    while axis > 0 and rows % (size * outer[axis - 1]) == 0:
+        axis -= 1
+        size *= outer[axis]
+    return axis
+
+
+def rows_of_chunk(outer: Shape, most: int) -> int:
+    """Rows of a chunk: as many as may be, but a multiple of the last outer axes, so that chunks repeat each other."""
+    size = 1
+    for n in reversed(outer):
+        if size * n > most:
+            break
+        size *= n
+    return min(max(most // size, 1) * size, math.prod(outer))
+
 
 def joined(shape: Shape, arrays: list[tuple[int, ...]]) -> tuple[Shape, list[tuple[int, ...]]]:
     """The axes of length 1 dropped, and neighbours joined where they are one axis for every array."""
@@ -74,7 +111,6 @@ def plan_loops(
     read: list[tuple[int, ...]],
     stored: list[tuple[int, ...]],
     folded: list[tuple[int, ...]],
-    kinds: list[str],
 ) -> Loops:
     """The loops of a group.
 
@@ -83,10 +119,8 @@ def plan_loops(
     shape : tuple of int
         Of the group; no axis is empty, and not all are of length 1.
     read, stored, folded : list of tuple of int
-        Strides of the arrays. A reduction is folded with stride 0 along its axes.
-    kinds : list of str
-        Of the reductions. What the lane machine can fold has the mode ROW: into a row, by an instruction; or to a
-        number for each row, if it is a "sum".
+        Strides of the arrays. A reduction is folded with stride 0 along its axes. Row by row it has the mode ROW: it
+        is folded into a row, by an instruction, or to a number for each row.
     """
     lengths, strides = joined(shape, read + stored + folded)
     inner = lengths[-1]
@@ -95,7 +129,7 @@ def plan_loops(
     for k, steps in enumerate(strides):
         j = k - len(read) - len(stored)
         if j >= 0:
-            modes.append(ROW if by_rows and (kinds[j] == "sum" or steps[-1]) else GATHER)
+            modes.append(ROW if by_rows else GATHER)
         elif is_flat(lengths, steps):
             modes.append(FLAT)
         elif not by_rows:
@@ -104,6 +138,6 @@ def plan_loops(
             modes.append(FIXED)
         else:
             modes.append(ROW)
-    rows = 1 if by_rows else max(1, min(CHUNK // inner, math.prod(lengths[:-1])))
+    rows = 1 if by_rows else rows_of_chunk(lengths[:-1], CHUNK // inner)
     chunk = min(inner, CHUNK if GATHER in modes else LONGEST_CHUNK)
     return Loops(lengths, strides, modes, rows, chunk)

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from wengert._core.array_code import KIND_CONSTANT, KIND_LANES, KIND_UNIFORM, ArrayTerms
 from wengert._core.builds import kernels
+from wengert.array_bodies import read_loop
 from wengert.array_contractions import einsum, matmul, sum_of_products
+from wengert.array_joins import join, on_pieces
 from wengert.array_tape import Tape, TapeNode
 from wengert.array_values import CODE, INDEXED, Reduction, Row, Value
 from wengert.array_views import Shape, View, narrow, rearranged, reshaped, whole, whole_strides
@@ -56,6 +58,8 @@ class Reading:
         self.positions = [None, *[node.position for node in tape.nodes]]
         self.origin = 0
         self.leaves: dict[View, int] = {}
+        self.cut_up: set[int] = set()  # terms of whose elements there are views, so that they are stored
+        self.zeros: set[tuple[int, int]] = set()  # parts of joined vectors that are zeros of a derivative
         self.known: dict[Any, int] = {}
         values: list[Value] = []
         numbers = {node: k for k, node in enumerate(tape.inputs)}
@@ -105,6 +109,8 @@ class Reading:
             return self.terms.constant(float(self.constants[number].reshape(-1)[view.offset]))
         if kind == "term" and view == whole(view.base, self.shape_of(number)):
             return number
+        if kind == "term":
+            self.cut_up.add(number)
         if view not in self.leaves:
             self.leaves[view] = len(self.views)
             self.views.append(view)
@@ -143,7 +149,9 @@ class Reading:
 
     def apply(self, name: str, values: list[Value], node: TapeNode) -> Value:
         """The value of an elementwise op."""
-        return Value(self.term(name, *[self.float_term(v) for v in values]), None, node.shape, node.dtype)
+        arguments = [self.float_term(v) for v in values]
+        joined = on_pieces(self, name, arguments, node)
+        return joined or Value(self.term(name, *arguments), None, node.shape, node.dtype)
 
     def term(self, name: str, *arguments: int) -> int:
         """The term of an elementwise op of terms."""
@@ -180,14 +188,20 @@ class Reading:
             return None if array is None else np.array(np.broadcast_to(array, value.shape), value.dtype)
         return self.fetch(value) if value.view.base[0] == "constant" else None
 
+    def is_leaf(self, t: int) -> bool:
+        """Is a term read from memory?"""
+        return self.terms.describe(t)[0] in (KIND_LANES, KIND_UNIFORM)
+
     def view_of(self, value: Value) -> View:
         """Where the elements of a value are, or will be."""
-        if value.view is not None:
-            return value.view
-        kind, arguments, _, _ = self.terms.describe(value.term)
+        return value.view if value.view is not None else self.view_of_term(value.term)
+
+    def view_of_term(self, t: int) -> View:
+        """Where the elements of a term are, or will be."""
+        kind, arguments, _, _ = self.terms.describe(t)
         if kind in (KIND_LANES, KIND_UNIFORM):
             return self.views[arguments[0]]
-        return whole(("term", value.term), self.shape_of(value.term))
+        return whole(("term", t), self.shape_of(t))
 
     # ---- rows ----
 
@@ -214,6 +228,8 @@ class Reading:
             operands[1] = self.row("to_int", (indices,), (), indices.shape, np.dtype(np.int64), node.position)
         if node.name == "assemble":
             operands = [Value(self.float_term(v), None, (), self.dtype) for v in operands]
+            if operands and all(v == operands[0] for v in operands):
+                return Value(operands[0].term, None, node.shape, node.dtype)
         reader: Callable[..., Value | None] | None = READERS.get(node.name)
         value = reader(self, node, *operands, **params) if reader else None
         if value is not None:
@@ -245,6 +261,19 @@ class Reading:
             full = thaw(key if Ellipsis in parts else (*parts, Ellipsis))
             return self.rearrange(node, x, lambda array: array[full])
         return None
+
+    def scatter(self, node: TapeNode, x: Value, key: Any, shape: Any) -> Value | None:
+        """A stretch of a vector between zeros."""
+        parts = key if type(key) is tuple and type(key) is not Slice else (key,)
+        if len(node.shape) != 1 or len(parts) != 1 or type(parts[0]) is not Slice or x.dtype.kind != "f":
+            return None
+        start, stop, step = thaw(parts[0]).indices(node.shape[0])
+        if step != 1 or stop - start < 1 or x.shape != (stop - start,):
+            return None
+        zero = self.terms.constant(0.0)
+        around = [Value(zero, None, (n,), x.dtype) for n in (start, node.shape[0] - stop)]
+        operands = [v for v in (around[0], x, around[1]) if v.shape != (0,)]
+        return join(self, operands, [k for k, v in enumerate(operands) if v is not x], node)
 
     def reshape(self, node: TapeNode, x: Value, shape: Any) -> Value | None:
         return self.reshape_to(x, node.shape)
@@ -337,8 +366,10 @@ READERS: dict[str, Callable[..., Value | None]] = {
     "transpose": Reading.transpose,
     "broadcast_to": Reading.broadcast,
     "getitem": Reading.take_key,
+    "scatter": Reading.scatter,
     "matmul": matmul,
     "einsum": einsum,
+    "call": read_loop,
     "cast": Reading.cast,
     "sum": Reading.reduce,
     "max": Reading.reduce,

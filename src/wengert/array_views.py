@@ -42,6 +42,12 @@ class View:
         return math.prod(self.shape)
 
     @property
+    def span(self) -> tuple[int, int]:
+        """The first element of the base that it may hold, and the one behind the last."""
+        ends = [(n - 1) * s for n, s in zip(self.shape, self.strides, strict=True)]
+        return self.offset + sum(min(end, 0) for end in ends), self.offset + sum(max(end, 0) for end in ends) + 1
+
+    @property
     def is_whole(self) -> bool:
         """Are these elements one after the other in C order?"""
         return self.strides == whole_strides(self.shape)

@@ -14,8 +14,10 @@ import numpy as np
 from wengert._core.array_code import KIND_GUARD, KIND_LANES, KIND_UNIFORM, write_code
 from wengert._core.structured_kernels import kernel_params
 from wengert._core.vm import INSTRUCTION
+from wengert.array_bodies import loop_tables
+from wengert.array_groups import parts_follow
 from wengert.array_layout import Layout, Step
-from wengert.array_loops import FIXED, ROW, Loops, joined, plan_loops
+from wengert.array_loops import FIXED, GATHER, ROW, Loops, joined, plan_loops
 from wengert.array_products import Product, product
 from wengert.array_values import CODE, INDEXED, Row, Value
 from wengert.array_views import Shape, broadcast_strides, whole_strides
@@ -31,6 +33,20 @@ WIDTHS = ((512, 1 << 14), (256, 1 << 15), (128, 1 << 17), (64, 1 << 18))
 NARROWEST = 32
 
 
+def shared(read: list[dict[str, Any]], written: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a group writes, and which of it cannot be written in place.
+
+    That is what lies where the group reads, and what has the slot of another array.
+    """
+    places = {array["place"] for array in read}
+    slots = {array["slot"] for array in read if array["mode"] != FIXED}
+    result = []
+    for array in written:
+        result.append({**array, "shared": array["place"] in places or array["slot"] in slots})
+        slots.add(array["slot"])
+    return result
+
+
 class Writer:
     """Writes the steps of one layout; `parts` is what a `Runner` takes."""
 
@@ -42,23 +58,32 @@ class Writer:
         self.origins: list[Any] = []
         self.n_code = 0
         self.products: list[Product] = []
-        steps = [self.write(step) for step in layout.steps]
+        self.loops: list[dict[str, Any]] = []
+        steps = [made for step in layout.steps for made in self.write(step)]
         origins = np.concatenate([*self.origins, np.empty(0, np.int64)])
         tape = layout.tape
         self.parts = {
             "single": self.single,
             "inputs": [self.entry(tape.nodes[k].shape, tape.nodes[k].dtype) for k in tape.inputs],
             "outputs": [self.entry(tape.nodes[k].shape, tape.nodes[k].dtype) for k in tape.outputs],
-            "constants": self.reading.constants,
+            "constants": self.used_constants(steps),
             "arena": layout.arena,
             "pool": layout.pool + [0.0] * (self.n_pool - len(layout.pool)),
             "n_constants": layout.n_constants,
             "code": np.concatenate([*self.code, np.empty(0, INSTRUCTION)]),
             "positions": [self.reading.positions[int(k)] for k in origins],
-            "steps": [step for step in steps if step is not None],
+            "steps": steps,
             "products": self.products,
+            "loops": self.loops,
             "rows": [self.row_entry(row) for row in self.reading.rows],
         }
+
+    def used_constants(self, steps: list[dict[str, Any]]) -> list[Any]:
+        """The constants that a step reads; the others are kept no longer."""
+        used = {array["place"][0] for step in steps for array in step["arrays"]}
+        used |= {link[1] for step in steps for link in step["links"]}
+        first = 1 + len(self.layout.tape.inputs)
+        return [x if first + k in used else x.reshape(-1)[:0].copy() for k, x in enumerate(self.reading.constants)]
 
     def entry(self, shape: Shape, dtype: np.dtype[Any]) -> tuple[int, str]:
         return math.prod(shape), self.layout.type_of(dtype)
@@ -68,7 +93,30 @@ class Writer:
         dtypes = [v.dtype if v.view is None and v.dtype.kind in "biu" else None for v in row.operands]
         return row.name, dtypes, dict(row.params)
 
-    def write(self, step: Step) -> dict[str, Any] | None:
+    def write(self, step: Step) -> list[dict[str, Any]]:
+        if step.kind == "row" and parts_follow(self.reading.rows[step.row]):
+            return self.write_joined(step)
+        made = self.write_one(step)
+        return [] if made is None else [made]
+
+    def write_joined(self, step: Step) -> list[dict[str, Any]]:
+        """Copies of the parts that are not stored in their place."""
+        row, base = self.reading.rows[step.row], ("row", step.row)
+        copies: list[dict[str, Any]] = []
+        links, start = [], 0
+        for value in row.operands:
+            size = math.prod(value.shape)
+            here = self.layout.view_of_value(value).base
+            if self.groups.is_written_number(row, value):
+                links.append((self.layout.pool_place[value.term], *self.layout.buffer(base, start)))
+            elif self.layout.inside.get(here) != (base, start) and size:
+                copies.append(self.write_copy(value, self.layout.buffer(base, start), row.dtype))
+            start += size
+        if links:
+            copies.append({"kind": "numbers", "arrays": [], "links": links})
+        return copies
+
+    def write_one(self, step: Step) -> dict[str, Any] | None:
         if step.kind == "numbers":
             return self.write_numbers(step)
         if step.kind == "group":
@@ -100,10 +148,25 @@ class Writer:
                 "position": row.position,
             }
         made = {"arrays": arrays, "links": [], "n_read": len(row.operands), "position": row.position}
+        if row.name == "loop":
+            self.loops.append(loop_tables(row, self.wants_carry(step.row)))
+            return {**made, "kind": "loop", "number": len(self.loops) - 1}
         params = self.kernel_params(row)
         if params is not None:
             return {**made, "kind": "kernel", "name": row.name, "params": params}
         return {**made, "kind": "python", "number": step.row}
+
+    def wants_carry(self, number: int) -> list[bool]:
+        """Of each part of the carry of a loop: is more than the last one read?"""
+        steps = dict(self.reading.rows[number].params)["steps"]
+        spans = self.layout.spans(("row", number))
+        result = []
+        for k, (begin, distance, _) in enumerate(steps.tables[1][: steps.n_carry].tolist()):
+            last = begin + (steps.length - 1) * distance
+            start, stop = steps.output_starts[k], steps.output_starts[k + 1]
+            ends = [(start, last), (last + abs(distance), stop)]
+            result.append(any(low < b and a < high for low, high in spans for a, b in ends))
+        return result
 
     def kernel_params(self, row: Row) -> list[int] | None:
         """What the kernel of a row reads, or None if Python has to compute it."""
@@ -168,7 +231,7 @@ class Writer:
         assert group is not None
         loads = []
         for t in group.targets:
-            if groups.is_leaf[t]:
+            if groups.is_leaf[t] and t in self.layout.pool_place:
                 view = self.layout.view_of(t)
                 loads.append((self.layout.pool_place[t], *self.layout.buffer(view.base, view.offset)))
         computed = [t for t in group.targets if groups.is_computed[t]]
@@ -209,7 +272,7 @@ class Writer:
         read = [broadcast_strides(v.shape, v.strides, shape) for v in views]
         stored = [whole_strides(shape) for _ in group.targets]
         folded = [whole_strides(reading.reductions[r].shape) for r in group.reductions]
-        loops = plan_loops(shape, read, stored, folded, [reading.reductions[r].kind for r in group.reductions])
+        loops = plan_loops(shape, read, stored, folded)
         # What is fixed along the lanes is a number in the pool, anew for each row.
         place_of: dict[int, int] = {}
         nodes: list[Any] = []
@@ -265,7 +328,7 @@ class Writer:
             chunk = min(chunk, max(SHORTEST_CHUNK, LONGEST_WORK // (code[1] - code[0] + 1)))
         return {
             "kind": "group",
-            "arrays": arrays + sums + written,
+            "arrays": arrays + sums + shared(arrays, written),
             "links": [],
             "code": code,
             "n_slots": max(n_slots, 1),
@@ -279,8 +342,12 @@ class Writer:
 
     def looped(self, place: tuple[int, int], loops: Loops, k: int, slot: int) -> dict[str, Any]:
         kind = "f" if self.single else "d"
-        array = self.array(place, kind, loops.shape, loops.strides[k])
-        return {**array, "mode": loops.modes[k], "slot": slot}
+        array = {**self.array(place, kind, loops.shape, loops.strides[k]), "mode": loops.modes[k], "slot": slot}
+        if loops.modes[k] != GATHER:
+            return array
+        in_one, lengths, strides = loops.nest(k)
+        nest = (lengths, tuple(s * self.item for s in strides))
+        return {**array, "still": loops.still(k), "rows_in_one": in_one, "nest": nest}
 
     def width(self, n_slots: int, chunk: int) -> int:
         """Lanes of a block."""

@@ -125,27 +125,32 @@ class Steps:
 
     @functools.cached_property
     def tables(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-        """What `run_steps` takes, with distances in bytes from the argument and the result for addresses."""
-        last = self.length - 1 if self.reverse else 0
+        """What `run_steps` takes, with distances in elements from the argument and the result for addresses.
+
+        Of the inputs that are parts of the carry only the first step reads the argument.
+        """
+        sign, n = (-1 if self.reverse else 1), self.length
+        begin = n - 1 if self.reverse else 0
         inputs, outputs, sums = [], [], []
         n_outputs = len(self.body.output_shapes)
         for k, shape in enumerate(self.body.shapes):
             size = math.prod(shape)
             start, carry = self.input_starts[k], k - self.n_constants
             if carry < 0:
-                inputs.append((start, start, 0))
-            elif carry < self.n_carry:
-                inputs.append((start, self.output_starts[carry] + last * size, size))
-            else:
-                inputs.append((start + last * size, start + last * size, size))
+                inputs.append((start, start, start, 0, 0))
+                continue
+            step = sign * size
+            first = start if carry < self.n_carry else start + begin * size
+            second = self.output_starts[carry] + begin * size if carry < self.n_carry else first + step
+            inputs.append((first, second, second + (n - 2) * step, step, step))
         for k, shape in enumerate(self.body.output_shapes):
             size, start = math.prod(shape), self.output_starts[k]
             if k < n_outputs - self.n_sums:
-                outputs.append((start + last * size, size))
+                outputs.append((start + begin * size, sign * size, sign * size))
             else:
-                outputs.append((0, 0))
+                outputs.append((0, 0, 0))
                 sums.append((k, start, size))
-        return tuple(np.array(table, np.intp).reshape(-1, n) for table, n in ((inputs, 3), (outputs, 2), (sums, 3)))  # type: ignore[return-value]
+        return tuple(np.array(table, np.intp).reshape(-1, m) for table, m in ((inputs, 5), (outputs, 3), (sums, 3)))  # type: ignore[return-value]
 
     # ---- value ----
 
@@ -154,17 +159,12 @@ class Steps:
         given = np.ascontiguousarray(x, np.float64)
         y = np.zeros(self.output_starts[-1])
         if self.length:
-            sign = -1 if self.reverse else 1
             first, last = self.n_constants, self.n_constants + self.n_carry
             here, there = given.ctypes.data, y.ctypes.data
             inputs, outputs, sums = (8 * table for table in self.tables)
-            inputs[:, 0] += here
-            inputs[:first, 1] += here
-            inputs[first:last, 1] += there
-            inputs[last:, 1] += here + sign * inputs[last:, 2]
-            inputs[:, 2] *= sign
+            inputs[:, :3] += here
+            inputs[first:last, 1:3] += there - here
             outputs[:, 0] += there
-            outputs[:, 1] *= sign
             sums[:, 0] //= 8
             sums[:, 2] //= 8
             scratch = [np.empty(count) for count in sums[:, 2]]

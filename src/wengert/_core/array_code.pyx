@@ -123,7 +123,8 @@ def write_code(list nodes, list targets, bint varies, int first_free):
     n_places : int
         Slots, or pool entries up to the last one used.
     places : list of int
-        Of each of `nodes`: slot or pool entry at the time it is there, -1 for none.
+        Of each of `nodes`: slot or pool entry at the time it is there, -1 for none. The slots of leaves are theirs
+        alone, since they may be memory that is read in place.
     """
     cdef Terms terms = Terms(len(nodes))
     cdef int n = <int>len(nodes), i, k, t, arg, n_used = first_free, n_free = 0
@@ -218,7 +219,7 @@ def write_code(list nodes, list targets, bint varies, int first_free):
             instruction[i].dst = place[t]
         for k in range(3):
             arg = args[k]
-            if arg >= 0 and part[arg] and not pinned[arg]:
+            if arg >= 0 and part[arg] == 2 and not pinned[arg]:
                 left[arg] -= 1
                 if left[arg] == 0:
                     free[n_free] = place[arg]

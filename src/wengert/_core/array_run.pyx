@@ -20,28 +20,14 @@ from wengert._core.blas_threads cimport hold, release
 from wengert._core.products cimport multiply_t, product_t
 from wengert._core.structured_kernels cimport array_t, find_kernel, kernel_error, scratch_size
 from wengert._core.structured_kernels import LINEAR
-from wengert._core.vm cimport Workspace, instr_t, lanes_t, stream_t, vm, workspace_size
+from wengert._core.vm cimport Workspace, instr_t, vm
+from wengert._core import builds
 from wengert._core.vm import INSTRUCTION
 from wengert._core.blas_choice import load
 from wengert.errors import ShapeError
 from wengert.structured import ROWS
 
 cnp.import_array()
-
-cdef extern from "array_loops.h" nogil:
-    ctypedef struct walk_rows_t:
-        pass
-    walk_rows_t start_rows(char* base, int n_axes, const Py_ssize_t* shape, const Py_ssize_t* strides, Py_ssize_t row)
-    void gather_double(walk_rows_t w, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t stride, void* to)
-    void gather_float(walk_rows_t w, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t stride, void* to)
-    void scatter_double(walk_rows_t w, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t stride, const void* source)
-    void scatter_float(walk_rows_t w, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t stride, const void* source)
-    void fold_double(int kind, walk_rows_t w, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t stride, const void* source)
-    void fold_float(int kind, walk_rows_t w, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t stride, const void* source)
-    void fill_double(void* to, Py_ssize_t n, double number)
-    void fill_float(void* to, Py_ssize_t n, double number)
-    void convert_rows(walk_rows_t source, Py_ssize_t from_stride, char from_type, walk_rows_t to, Py_ssize_t to_stride,
-                      char to_type, Py_ssize_t n_rows, Py_ssize_t n)
 
 cdef enum:
     NUMBERS = 0
@@ -50,16 +36,13 @@ cdef enum:
     PYTHON = 3
     PRODUCT = 4
     KERNEL = 5
-    FLAT = 0
-    ROW = 1
-    GATHER = 2
-    FIXED = 3
+    LOOP = 6
+
+cdef const groups_t* groups = <const groups_t*>PyCapsule_GetPointer(builds.kernels.groups, "wengert.groups")
 
 cdef multiply_t multiply = NULL  # once a program has a product
 cdef dict STEP_KINDS = {"numbers": NUMBERS, "group": GROUP, "copy": COPY, "python": PYTHON,
-                        "product": PRODUCT, "kernel": KERNEL}
-# Lane-instructions until a thread looks for Ctrl-C: about 10 ms.
-cdef double BREATH = 5e7
+                        "product": PRODUCT, "kernel": KERNEL, "loop": LOOP}
 
 
 @cython.final
@@ -81,6 +64,24 @@ cdef int breathe(ArrayWorkspace w) noexcept with gil:
     return 0
 
 
+cdef bint is_plain(const group_t* group) noexcept:
+    """Is every array a slot by itself, without folds, in one chunk of at least 8 elements?"""
+    cdef Py_ssize_t item = 4 if group.single else 8, count = group.n_rows * group.n_inner
+    cdef const strided_t* a
+    cdef int k
+    if count < 8 or count > group.rows * group.chunk:
+        return False
+    for k in range(group.n_read + group.n_written):
+        a = &group.arrays[k]
+        if a.mode != FLAT or a.strides[group.n_outer] != item or a.shared or a.fold:
+            return False
+    return True
+
+
+cdef int breathe_in_group(void* context) noexcept nogil:
+    return breathe(<ArrayWorkspace>context)
+
+
 cdef Py_ssize_t line(Py_ssize_t n_bytes) noexcept:
     return (n_bytes + 63) // 64 * 64
 
@@ -96,7 +97,12 @@ cdef int take_array(strided_t* a, dict parts) except -1:
     for k in range(a.n_axes):
         a.shape[k], a.strides[k] = parts["shape"][k], parts["strides"][k]
     a.mode, a.place = parts.get("mode", 0), parts.get("slot", 0)
-    a.still = not any([a.strides[k] != 0 for k in range(a.n_axes - 1)])
+    a.still, a.shared = parts.get("still", False), parts.get("shared", False)
+    a.rows_in_one = parts.get("rows_in_one", 1)
+    lengths, strides = parts.get("nest", ((), ()))
+    a.n_nest = len(lengths)
+    for k in range(a.n_nest):
+        a.nest_shape[k], a.nest_strides[k] = lengths[k], strides[k]
     a.fold, a.first, a.count = parts.get("fold", 0), parts.get("first", 0.0), parts.get("count", 0)
     return 0
 
@@ -123,8 +129,10 @@ cdef class Runner:
         self.pool = np.array([*parts["pool"], 0.0])
         self.n_pool = <int>len(self.pool)
         self.uses_blas = any([step["kind"] == "product" or (step["kind"] == "kernel" and step["name"] in LINEAR)
-                              for step in parts["steps"]])
+                              for step in parts["steps"]]) or any([(<Runner>one["program"]).uses_blas
+                                                                   for one in parts["loops"]])
         self.take_products(parts["products"])
+        self.take_loops(parts["loops"])
         self.take_steps(parts["steps"])
         cdef Py_ssize_t k
         for k, (size, kind) in enumerate([*parts["inputs"], *parts["outputs"]]):
@@ -133,6 +141,8 @@ cdef class Runner:
     def __dealloc__(self):
         PyMem_Free(self.steps)
         PyMem_Free(self.arrays)
+        PyMem_Free(self.plain)
+        PyMem_Free(self.loops)
         PyMem_Free(self.links)
         PyMem_Free(self.products)
         PyMem_Free(self.operands)
@@ -158,24 +168,49 @@ cdef class Runner:
                 p.shape[axis] = product.stack[axis]
                 p.a_strides[axis], p.b_strides[axis] = product.a_stack[axis], product.b_stack[axis]
 
+    def take_loops(self, list loops):
+        cdef loop_t* loop
+        cdef const Py_ssize_t[:, ::1] table
+        self.loops = <loop_t*>PyMem_Calloc(len(loops) + 1, sizeof(loop_t))
+        if self.loops == NULL:
+            raise MemoryError(f"no memory for {len(loops)} loops")
+        self.bodies = [one["program"] for one in loops]
+        self.tables = [tuple([np.concatenate([np.asarray(one[name], np.intp).reshape(-1, width),
+                                              np.zeros((1, width), np.intp)])
+                              for name, width in (("inputs", 8), ("outputs", 3), ("sums", 3))]) for one in loops]
+        self.scratch_bytes = 0
+        for k, one in enumerate(loops):
+            loop = &self.loops[<int>k]
+            loop.n_steps, loop.breath = one["n_steps"], one["breath"]
+            loop.n_inputs, loop.n_outputs, loop.n_sums = len(one["inputs"]), len(one["outputs"]), len(one["sums"])
+            table = self.tables[k][0]
+            loop.inputs = &table[0, 0]
+            table = self.tables[k][1]
+            loop.outputs = &table[0, 0]
+            table = self.tables[k][2]
+            loop.sums = &table[0, 0]
+            self.scratch_bytes = max(self.scratch_bytes, 8 * (5 * loop.n_inputs + 3 * loop.n_outputs + 3 * loop.n_sums
+                                                              + sum([size for _, _, size in one["sums"]])))
+
     def take_steps(self, list steps):
         cdef int k, n_arrays = 0, n_links = 0
         cdef step_t* step
         cdef strided_t* a
-        cdef lanes_t lanes
+        cdef group_t* group
         cdef Py_ssize_t item = 4 if self.single else 8, at
         cdef const unsigned char[::1] code = self.code_array.view(np.uint8) if len(self.code_array) else None
         self.n_run = len(steps)
         self.steps = <step_t*>PyMem_Calloc(len(steps) + 1, sizeof(step_t))
         self.arrays = <strided_t*>PyMem_Calloc(sum([len(s["arrays"]) for s in steps]) + 1, sizeof(strided_t))
+        self.plain = <plain_t*>PyMem_Calloc(sum([len(s["arrays"]) for s in steps]) + 1, sizeof(plain_t))
         self.links = <link_t*>PyMem_Calloc(sum([len(s["links"]) for s in steps]) + 1, sizeof(link_t))
         self.types = <char*>PyMem_Calloc(self.n_inputs + self.n_outputs + 1, 1)
         self.sizes = <Py_ssize_t*>PyMem_Calloc(self.n_inputs + self.n_outputs + 1, sizeof(Py_ssize_t))
-        if (self.steps == NULL or self.arrays == NULL or self.links == NULL or self.types == NULL
+        if (self.steps == NULL or self.arrays == NULL or self.plain == NULL or self.links == NULL or self.types == NULL
                 or self.sizes == NULL):
             raise MemoryError(f"no memory for {len(steps)} steps")
-        self.most_streams, self.most_sums, self.chunk_bytes, self.slot_bytes, self.n_partial = 1, 1, 0, 0, 0
-        self.n_operands, self.scratch_bytes = 0, 0
+        self.chunk_bytes, self.work_bytes, self.n_partial = 0, 0, 0
+        self.n_operands = 0
         params = []
         n_operands = sum([len(s["arrays"]) for s in steps if s["kind"] == "kernel"])
         self.operands = <array_t*>PyMem_Calloc(n_operands + 1, sizeof(array_t))
@@ -189,10 +224,7 @@ cdef class Runner:
             start, stop = description.get("code", (0, 0))
             step.code = (<const instr_t*>&code[0]) + <int>start if stop > start else NULL
             step.n_code = stop - start
-            step.n_slots, step.width = description.get("n_slots", 0), description.get("width", 8)
-            step.first_array = n_arrays
-            step.n_read, step.n_written = description.get("n_read", 0), description.get("n_written", 0)
-            step.n_sums = description.get("n_sums", 0)
+            step.first_array, step.n_read = n_arrays, description.get("n_read", 0)
             step.first_link, step.n_loads = n_links, description.get("n_loads", 0)
             step.n_stores = len(description["links"]) - step.n_loads
             step.number = description.get("number", -1) if step.kind != KERNEL else step.number
@@ -205,27 +237,29 @@ cdef class Runner:
                 n_arrays += 1
             if step.kind != GROUP:
                 continue
-            step.rows, step.chunk = description["rows"], description["chunk"]
-            a = &self.arrays[step.first_array]
-            step.n_outer = a.n_axes - 1
-            step.n_inner = a.shape[step.n_outer]
-            step.n_rows = 1
-            for i in range(step.n_outer):
-                step.n_rows *= a.shape[i]
+            group, a = &step.group, &self.arrays[step.first_array]
+            group.code, group.n_code, group.arrays, group.single = step.code, step.n_code, a, self.single
+            group.n_slots, group.width = description["n_slots"], description["width"]
+            group.n_read, group.n_sums, group.n_written = step.n_read, description["n_sums"], description["n_written"]
+            group.rows, group.chunk = description["rows"], description["chunk"]
+            group.n_outer = a.n_axes - 1
+            group.n_inner = a.shape[group.n_outer]
+            group.n_rows = 1
+            for i in range(group.n_outer):
+                group.n_rows *= a.shape[i]
             at = 0
-            for i in range(step.n_read + step.n_written):
-                a = &self.arrays[step.first_array + i]
-                if a.mode == GATHER:
-                    a.chunk_offset = at
-                    at += line(step.rows * step.chunk * item)
+            for i in range(group.n_read + group.n_written):
+                if a[i].mode == GATHER:
+                    a[i].chunk_offset = at
+                    at += line(group.rows * group.chunk * item)
+            if is_plain(group):
+                group.plain = &self.plain[step.first_array]
+                for i in range(group.n_read + group.n_written):
+                    self.plain[step.first_array + i] = plain_t(a[i].buffer, a[i].place, a[i].offset)
             self.chunk_bytes = max(self.chunk_bytes, at)
-            self.most_streams = max(self.most_streams, step.n_read + step.n_written)
-            self.most_sums = max(self.most_sums, step.n_sums)
-            self.n_partial = max(self.n_partial, ((step.chunk * step.rows + step.width - 1) // step.width + 1)
-                                 * step.n_sums)
-            lanes.n_slots, lanes.n_lanes_per_block, lanes.single = step.n_slots, step.width, self.single
-            lanes.n_inputs, lanes.n_outputs = step.n_read, step.n_written
-            self.slot_bytes = max(self.slot_bytes, <Py_ssize_t>workspace_size(&lanes))
+            self.n_partial = max(self.n_partial, ((group.chunk * group.rows + group.width - 1) // group.width + 1)
+                                 * group.n_sums)
+            self.work_bytes = max(self.work_bytes, <Py_ssize_t>group_bytes(group))
         self.params = np.array([*params, 0], np.int64)
 
     cdef int take_kernel(self, step_t* step, dict description, list params) except -1:
@@ -254,12 +288,12 @@ cdef class Runner:
     @property
     def n_bytes(self):
         """Bytes that a run needs beside its inputs, outputs and what NumPy takes for rows without a kernel."""
-        return self.workspace_bytes() + self.slot_bytes + sum([c.nbytes for c in self.constants])
+        return (self.workspace_bytes() + sum([c.nbytes for c in self.constants])
+                + sum([body.n_bytes for body in self.bodies]))
 
     def workspace_bytes(self):
-        streams = self.most_streams * (sizeof(stream_t) + sizeof(int)) + self.most_sums * sizeof(int)
         return (self.arena_bytes + line(self.chunk_bytes) + line(8 * self.n_pool) + line(8 * self.n_inputs)
-                + line(8 * (self.n_partial + self.most_sums)) + line(streams) + line(self.scratch_bytes)
+                + line(8 * self.n_partial) + line(self.work_bytes) + line(self.scratch_bytes)
                 + line(self.n_operands * sizeof(array_t)))
 
     cdef ArrayWorkspace take_workspace(self):
@@ -286,8 +320,7 @@ cdef class Runner:
         cdef char* at
         cdef Py_ssize_t k
         w = ArrayWorkspace()
-        w.slots, w.memory = Workspace(), Workspace()
-        w.slots.provide(self.slot_bytes + 64)
+        w.memory = Workspace()
         w.memory.provide(self.workspace_bytes() + 64)
         w.base = <char**>PyMem_Calloc(self.n_buffers, sizeof(char*))
         if w.base == NULL:
@@ -295,21 +328,25 @@ cdef class Runner:
         at = <char*>w.memory.data
         w.arena = at
         at += self.arena_bytes
-        w.chunk = at
+        w.groups.chunk = at
         at += line(self.chunk_bytes)
         w.pool = <double*>at
         at += line(8 * self.n_pool)
         w.cells = <double*>at
         at += line(8 * self.n_inputs)
-        w.sums = <double*>at
-        at += line(8 * (self.n_partial + self.most_sums))
+        w.groups.partial = <double*>at
+        at += line(8 * self.n_partial)
+        w.groups.work = at
+        at += line(self.work_bytes)
         w.scratch = at
         at += line(self.scratch_bytes)
         w.operands = <array_t*>at
         at += line(self.n_operands * sizeof(array_t))
         memcpy(w.operands, self.operands, self.n_operands * sizeof(array_t))
-        w.streams = at
+        w.groups.base, w.groups.pool = w.base, w.pool
+        w.groups.breathe, w.groups.context = breathe_in_group, <void*>w
         memcpy(w.pool, &self.pool[0], 8 * self.n_pool)
+        w.bodies = [(<Runner>body).new_workspace() for body in self.bodies]
         w.base[0] = w.arena
         for k in range(len(self.constants)):
             w.base[1 + self.n_inputs + k] = cnp.PyArray_BYTES(self.constants[k])
@@ -407,15 +444,17 @@ cdef class Runner:
         for k in range(self.n_run):
             step = &self.steps[k]
             if step.kind == GROUP:
-                status = self.run_group(step, w)
+                status = groups.run_group(&step.group, &w.groups)
             elif step.kind == NUMBERS:
                 self.run_numbers(step, w)
             elif step.kind == COPY:
-                self.run_copy(step, w)
+                groups.copy(&self.arrays[step.first_array], &self.arrays[step.first_array + 1], w.base)
             elif step.kind == PRODUCT:
                 self.run_product(step, w)
             elif step.kind == KERNEL:
                 status = self.run_kernel(step, w)
+            elif step.kind == LOOP:
+                status = self.run_loop(step, w)
             else:
                 status = self.run_in_python(step, w)
             if status:
@@ -441,129 +480,6 @@ cdef class Runner:
             else:
                 (<double*>at)[0] = w.pool[link.pool]
             link += 1
-
-    cdef int run_group(self, const step_t* step, ArrayWorkspace w) noexcept nogil:
-        cdef const strided_t* arrays = &self.arrays[step.first_array]
-        cdef const strided_t* a
-        cdef const Py_ssize_t* shape = &arrays[0].shape[0]
-        cdef int n = step.n_read + step.n_written, k, n_outer = step.n_outer
-        cdef stream_t* streams = <stream_t*>w.streams
-        cdef int* slots = <int*>(streams + n)
-        cdef Py_ssize_t item = sizeof(float) if self.single else sizeof(double)
-        cdef Py_ssize_t row, start, n_rows, n_inner, count, n_blocks, stride
-        cdef double* totals = w.sums
-        cdef double work = 0.0
-        cdef lanes_t lanes
-        cdef walk_rows_t walk
-        cdef char* base
-        lanes.code, lanes.n_code, lanes.n_slots, lanes.n_lanes_per_block = (
-            step.code, step.n_code, step.n_slots, step.width)
-        lanes.single, lanes.pool, lanes.failed = self.single, w.pool, NULL
-        lanes.n_sums, lanes.partial_sums = step.n_sums, w.sums + step.n_sums
-        # What is read through streams, then what is summed over lanes, then what is written through streams.
-        lanes.n_inputs = lanes.n_outputs = 0
-        for k in range(step.n_read):
-            if arrays[k].mode != FIXED:
-                slots[lanes.n_inputs] = arrays[k].place
-                lanes.n_inputs += 1
-        lanes.inputs, lanes.input_slots = streams, slots
-        lanes.n_outputs = step.n_written - step.n_sums
-        lanes.outputs, lanes.output_slots = streams + lanes.n_inputs, slots + lanes.n_inputs
-        lanes.sum_slots = slots + lanes.n_inputs + lanes.n_outputs
-        for k in range(lanes.n_outputs):
-            slots[lanes.n_inputs + k] = arrays[step.n_read + step.n_sums + k].place
-        for k in range(step.n_sums):
-            slots[lanes.n_inputs + lanes.n_outputs + k] = arrays[step.n_read + k].place
-        for k in range(step.n_read, n):
-            a = &arrays[k]
-            if a.fold and self.single:
-                fill_float(w.base[a.buffer] + a.offset, a.count, a.first)
-            elif a.fold:
-                fill_double(w.base[a.buffer] + a.offset, a.count, a.first)
-        row = 0
-        while row < step.n_rows:
-            n_rows = min(step.rows, step.n_rows - row)
-            start = 0
-            while start < step.n_inner:
-                n_inner = min(step.chunk, step.n_inner - start)
-                count = n_rows * n_inner
-                streams = <stream_t*>w.streams
-                for k in range(n):
-                    a = &arrays[k]
-                    base = w.base[a.buffer] + a.offset
-                    stride = a.strides[n_outer]
-                    if step.n_read <= k < step.n_read + step.n_sums:
-                        continue
-                    if a.mode == FLAT:
-                        streams.base, streams.stride = base + (row * step.n_inner + start) * stride, stride
-                        streams += 1
-                        continue
-                    if a.mode == GATHER:
-                        streams.base, streams.stride = w.chunk + a.chunk_offset, item
-                        streams += 1
-                        if k < step.n_read and (row == 0 or not a.still):
-                            walk = start_rows(base + start * stride, n_outer, shape, a.strides, row)
-                            if self.single:
-                                gather_float(walk, n_rows, n_inner, stride, w.chunk + a.chunk_offset)
-                            else:
-                                gather_double(walk, n_rows, n_inner, stride, w.chunk + a.chunk_offset)
-                        continue
-                    base = row_at(base, n_outer, shape, a.strides, row)
-                    if a.mode == ROW:
-                        streams.base, streams.stride = base + start * stride, stride
-                        streams += 1
-                    else:
-                        w.pool[a.place] = <double>(<float*>base)[0] if self.single else (<double*>base)[0]
-                n_blocks = (count + step.width - 1) // step.width
-                vm.run_blocks(&lanes, 0, n_blocks, count, w.slots.data)
-                if step.n_sums:
-                    vm.combine_sums(lanes.partial_sums, n_blocks, step.n_sums, totals)
-                for k in range(step.n_read, n):
-                    a = &arrays[k]
-                    if a.mode != GATHER and k >= step.n_read + step.n_sums:
-                        continue
-                    base = w.base[a.buffer] + a.offset
-                    stride = a.strides[n_outer]
-                    if k < step.n_read + step.n_sums:
-                        base = row_at(base, n_outer, shape, a.strides, row)
-                        if self.single:
-                            (<float*>base)[0] += <float>totals[k - step.n_read]
-                        else:
-                            (<double*>base)[0] += totals[k - step.n_read]
-                        continue
-                    walk = start_rows(base + start * stride, n_outer, shape, a.strides, row)
-                    if a.fold and self.single:
-                        fold_float(a.fold, walk, n_rows, n_inner, stride, w.chunk + a.chunk_offset)
-                    elif a.fold:
-                        fold_double(a.fold, walk, n_rows, n_inner, stride, w.chunk + a.chunk_offset)
-                    elif self.single:
-                        scatter_float(walk, n_rows, n_inner, stride, w.chunk + a.chunk_offset)
-                    else:
-                        scatter_double(walk, n_rows, n_inner, stride, w.chunk + a.chunk_offset)
-                work += <double>count * (step.n_code + 1)
-                if work > BREATH:
-                    work = 0.0
-                    if breathe(w):
-                        return -1
-                start += step.chunk
-            row += step.rows
-        return 0
-
-    cdef void run_copy(self, const step_t* step, ArrayWorkspace w) noexcept nogil:
-        """From the first array of a step to the second."""
-        cdef const strided_t* x = &self.arrays[step.first_array]
-        cdef const strided_t* y = x + 1
-        cdef int n_outer = max(0, y.n_axes - 1), k
-        cdef Py_ssize_t n_rows = 1, n_inner = y.shape[n_outer] if y.n_axes else 1
-        cdef Py_ssize_t x_stride = x.strides[n_outer] if y.n_axes else 0
-        cdef Py_ssize_t y_stride = y.strides[n_outer] if y.n_axes else 0
-        for k in range(n_outer):
-            n_rows *= y.shape[k]
-        if n_rows == 0 or n_inner == 0:
-            return
-        convert_rows(start_rows(w.base[x.buffer] + x.offset, n_outer, x.shape, x.strides, 0), x_stride, x.type,
-                     start_rows(w.base[y.buffer] + y.offset, n_outer, y.shape, y.strides, 0), y_stride, y.type,
-                     n_rows, n_inner)
 
     cdef void run_product(self, const step_t* step, ArrayWorkspace w) noexcept nogil:
         cdef const strided_t* a = &self.arrays[step.first_array]
@@ -595,6 +511,56 @@ cdef class Runner:
             self.run_python(step, w)
             PyErr_CheckSignals()
         except BaseException as error:
+            w.error = error
+            return -1
+        return 0
+
+    cdef int run_loop(self, const step_t* step, ArrayWorkspace w) noexcept with gil:
+        """Run a loop; -1 with `error` set if the run was stopped."""
+        cdef const loop_t* loop = &self.loops[step.number]
+        cdef const strided_t* arrays = &self.arrays[step.first_array]
+        cdef Runner body = self.bodies[step.number]
+        cdef ArrayWorkspace space = w.bodies[step.number]
+        cdef char* result = w.base[arrays[step.n_read].buffer] + arrays[step.n_read].offset
+        cdef const Py_ssize_t* row
+        cdef Py_ssize_t* inputs = <Py_ssize_t*>w.scratch
+        cdef Py_ssize_t* outputs = inputs + 5 * loop.n_inputs
+        cdef Py_ssize_t* sums = outputs + 3 * loop.n_outputs
+        cdef double* terms = <double*>(sums + 3 * loop.n_sums)
+        cdef double* total
+        cdef Py_ssize_t i
+        cdef int k, j
+        for k in range(loop.n_inputs):
+            row = loop.inputs + 8 * k
+            for j in range(3):
+                inputs[5 * k + j] = <Py_ssize_t>(
+                    w.base[arrays[row[2 * j]].buffer] + arrays[row[2 * j]].offset + row[2 * j + 1])
+            inputs[5 * k + 3], inputs[5 * k + 4] = row[6], row[7]
+        for k in range(loop.n_outputs):
+            row = loop.outputs + 3 * k
+            outputs[3 * k], outputs[3 * k + 1], outputs[3 * k + 2] = <Py_ssize_t>result + row[0], row[1], row[2]
+        for k in range(loop.n_sums):
+            row = loop.sums + 3 * k
+            sums[3 * k], sums[3 * k + 1], sums[3 * k + 2] = row[0], <Py_ssize_t>result + row[1], row[2]
+            outputs[3 * row[0]], outputs[3 * row[0] + 1], outputs[3 * row[0] + 2] = <Py_ssize_t>terms, 0, 0
+            terms += row[2]
+            total = <double*>sums[3 * k + 1]
+            for i in range(row[2]):
+                total[i] = 0.0
+        space.failed, space.error, space.keep = -1, None, []
+        with nogil:
+            repeat(body, space, loop.n_steps, inputs, loop.n_inputs, outputs, loop.n_outputs, sums, loop.n_sums,
+                   loop.breath)
+        error, space.error, space.keep = space.error, None, None
+        if isinstance(error, Exception) and not isinstance(error, MemoryError):
+            try:
+                self.keep_error(w, <int>(step - self.steps), error)
+                ndarray_at(w, &arrays[step.n_read], True).fill(np.nan)
+            except BaseException as another:
+                error = another
+            else:
+                return 0
+        if error is not None:
             w.error = error
             return -1
         return 0
@@ -631,13 +597,36 @@ cdef class Runner:
         return Runner, (self.parts,)
 
 
-cdef inline char* row_at(char* base, int n_axes, const Py_ssize_t* shape, const Py_ssize_t* strides,
-                         Py_ssize_t row) noexcept nogil:
+cdef void repeat(Runner program, ArrayWorkspace w, Py_ssize_t n_steps, const Py_ssize_t* inputs, int n_inputs,
+                 const Py_ssize_t* outputs, int n_outputs, const Py_ssize_t* sums, int n_sums,
+                 Py_ssize_t breath) noexcept nogil:
+    cdef char** first_output = w.base + program.n_buffers - program.n_outputs
+    cdef Py_ssize_t t, i
     cdef int k
-    for k in range(n_axes - 1, -1, -1):
-        base += row % shape[k] * strides[k]
-        row //= shape[k]
-    return base
+    cdef double* total
+    cdef const double* term
+    for k in range(n_inputs):
+        w.base[1 + k] = <char*>inputs[5 * k]
+    for k in range(n_outputs):
+        first_output[k] = <char*>outputs[3 * k]
+    for t in range(n_steps):
+        if program.execute(w) or w.error is not None:
+            return
+        for k in range(n_sums):
+            total, term = <double*>sums[3 * k + 1], <const double*>first_output[sums[3 * k]]
+            for i in range(sums[3 * k + 2]):
+                total[i] += term[i]
+        for k in range(n_inputs):
+            if t == n_steps - 2:
+                w.base[1 + k] = <char*>inputs[5 * k + 2]
+            elif t == 0:
+                w.base[1 + k] = <char*>inputs[5 * k + 1]
+            else:
+                w.base[1 + k] += inputs[5 * k + 3 + t % 2]
+        for k in range(n_outputs):
+            first_output[k] += outputs[3 * k + 1 + t % 2]
+        if t % breath == breath - 1 and breathe(w):
+            return
 
 
 cdef object numpy_type(char kind):

@@ -1,7 +1,7 @@
 # What does one SIMD build of the kernels offer to the rest of the package?
 #
-# `table` is a capsule with the address of `eager`, the kernel of each op by its code; `vm` and `structured` are those
-# of the virtual machine and of the kernels of structured ops. `evaluate` runs an eager kernel over arrays, for tests
+# `table` is a capsule with the address of `eager`, the kernel of each op by its code; `vm`, `groups` and `structured` are
+# those of the virtual machine, the runner of groups and the kernels of structured ops. `evaluate` runs an eager kernel over arrays, for tests
 # and measurements.
 
 include "kernels.pxi"
@@ -19,6 +19,11 @@ cdef extern from "runner.h":
         pass
     const vm_t VM
 
+cdef extern from "group_runner.h":
+    ctypedef struct groups_t:
+        pass
+    const groups_t GROUPS
+
 cdef extern from "structured_kernels.h":
     ctypedef struct structured_t:
         pass
@@ -29,6 +34,7 @@ cdef eager_t[N_CODES] eager
 fill_table(eager)
 table = PyCapsule_New(<void*>eager, "wengert.eager", NULL)
 vm = PyCapsule_New(<void*>&VM, "wengert.vm", NULL)
+groups = PyCapsule_New(<void*>&GROUPS, "wengert.groups", NULL)
 structured = PyCapsule_New(<void*>&STRUCTURED, "wengert.structured", NULL)
 
 

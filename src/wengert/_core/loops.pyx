@@ -3,7 +3,7 @@
 Without Python between the steps, and without moving a number: only the addresses of inputs and outputs go on.
 """
 
-from wengert._core.array_run cimport ArrayWorkspace, Runner, breathe
+from wengert._core.array_run cimport ArrayWorkspace, Runner, breathe, repeat
 
 cdef int finish(Runner program, ArrayWorkspace w) except -1:
     """Raise what a step raised."""
@@ -22,40 +22,22 @@ def run_steps(Runner program, Py_ssize_t n_steps, const Py_ssize_t[:, ::1] input
     ----------
     program : Runner
     n_steps : int
-    inputs : ndarray of intp, shape (n_inputs, 3)
-        Addresses at the first and the second step, and how far they go on from there.
-    outputs : ndarray of intp, shape (n_outputs, 2)
-        Address at the first step, and how far it goes on.
+    inputs : ndarray of intp, shape (n_inputs, 5)
+        Addresses at the first, the second and the last step, and how far they go on from even and from odd steps.
+    outputs : ndarray of intp, shape (n_outputs, 3)
+        Address at the first step, and how far it goes on from even and from odd steps.
     sums : ndarray of intp, shape (n, 3)
         Outputs to be added up: their number, the address of the sum, and how many numbers.
     breath : int
         Steps until Ctrl-C is noticed, which takes the GIL: some microseconds.
     """
     cdef ArrayWorkspace w = program.take_workspace()
-    cdef int first = 1 + program.n_inputs + <int>len(program.constants)
-    cdef Py_ssize_t t, k, i
-    cdef double* total
-    cdef const double* term
     w.failed, w.error, w.keep = -1, None, []
     try:
         with nogil:
-            for k in range(inputs.shape[0]):
-                w.base[1 + k] = <char*>inputs[k, 0]
-            for k in range(outputs.shape[0]):
-                w.base[first + k] = <char*>outputs[k, 0]
-            for t in range(n_steps):
-                if program.execute(w) or w.error is not None:
-                    break
-                for k in range(sums.shape[0]):
-                    total, term = <double*>sums[k, 1], <const double*>w.base[first + sums[k, 0]]
-                    for i in range(sums[k, 2]):
-                        total[i] += term[i]
-                for k in range(inputs.shape[0]):
-                    w.base[1 + k] = <char*>inputs[k, 1] if t == 0 else w.base[1 + k] + inputs[k, 2]
-                for k in range(outputs.shape[0]):
-                    w.base[first + k] = w.base[first + k] + outputs[k, 1]
-                if t % breath == breath - 1 and breathe(w):
-                    break
+            repeat(program, w, n_steps, &inputs[0, 0] if inputs.shape[0] else NULL, <int>inputs.shape[0],
+                   &outputs[0, 0] if outputs.shape[0] else NULL, <int>outputs.shape[0],
+                   &sums[0, 0] if sums.shape[0] else NULL, <int>sums.shape[0], breath)
     finally:
         finish(program, w)
 

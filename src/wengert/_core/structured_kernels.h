@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <math.h>
 
+#include "array_loops.h"
 #include "blocks.h"
 #include "structured.h"
 
@@ -80,11 +81,7 @@ static reduction_t plan_reduction(const array_t *arrays, int64_t bits, int may_g
     return r;
 }
 
-/* A NaN wins. */
-#define ADD(a, b) ((a) + (b))
 #define MULTIPLY(a, b) ((a) * (b))
-#define LARGER(a, b) (((a) >= (b)) | ((a) != (a)) ? (a) : (b))
-#define SMALLER(a, b) (((a) <= (b)) | ((a) != (a)) ? (a) : (b))
 
 /* ---- keys ---- */
 

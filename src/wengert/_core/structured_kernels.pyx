@@ -54,8 +54,7 @@ cdef int fetch_lapack() except -1:
     global has_lapack
     cdef void** routines
     if not has_lapack:
-        lapack = load("lapack")
-        routines = <void**>PyCapsule_GetPointer(lapack.table, "wengert.lapack")
+        routines = <void**>PyCapsule_GetPointer(load("lapack").table, "wengert.lapack")
         memcpy(structured.double_lapack, routines, N_ROUTINES * sizeof(void*))
         memcpy(structured.float_lapack, routines + N_ROUTINES, N_ROUTINES * sizeof(void*))
         has_lapack = True
