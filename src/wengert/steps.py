@@ -147,6 +147,11 @@ class Steps:
                 sums.append((k, start, size))
         return tuple(np.array(table, np.intp).reshape(-1, n) for table, n in ((inputs, 3), (outputs, 2), (sums, 3)))  # type: ignore[return-value]
 
+    @property
+    def n_result(self) -> int:
+        """Length of the result."""
+        return self.output_starts[-1]
+
     # ---- value ----
 
     def value(self, x: Any) -> NDArray[Any]:

@@ -1,0 +1,3 @@
+from wengert._core.graph import Graph
+
+def settle_numbers(g: Graph) -> None: ...
