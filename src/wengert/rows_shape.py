@@ -77,8 +77,8 @@ def _last_writer(shape: Shape, key: Any) -> npt.NDArray[np.bool_]:
     """Return which elements of the value survive in ``x[key] = value``, where the key names places twice."""
     places = np.arange(np.prod(shape, dtype=np.intp)).reshape(shape)[thaw(key)]
     order = np.arange(places.size)
-    last = np.zeros(np.prod(shape, dtype=np.intp), np.intp)
-    np.maximum.at(last, places.ravel(), order)
+    last = np.empty(np.prod(shape, dtype=np.intp), np.intp)
+    last[places.ravel()] = order  # where a place comes twice, NumPy leaves the last value behind
     stays: npt.NDArray[np.bool_] = (last[places.ravel()] == order).reshape(places.shape)
     return stays
 
@@ -86,7 +86,9 @@ def _last_writer(shape: Shape, key: Any) -> npt.NDArray[np.bool_]:
 def _put_value_adjoint(g: Any, y: Any, x: Any, v: Any, *, key: Any) -> Any:
     adjoint = rows.getitem(g, key=key)
     if may_repeat(key):
-        adjoint = np.where(_last_writer(shape_of(x), key), adjoint, 0.0)
+        stays = _last_writer(shape_of(x), key)
+        if not stays.all():
+            adjoint = np.where(stays, adjoint, 0.0)
     return fit(adjoint, shape_of(v))
 
 

@@ -688,6 +688,8 @@ cdef object constant(x):
     """An operand that is no var: a float, or an array of numbers as it is now."""
     cdef double number
     if type(x) is np.ndarray and x.dtype is FLOAT and x.ndim:
+        if x.size and not any(x.strides):
+            return np.broadcast_to(x.flat[0], x.shape)  # as adjoints of sums are
         return x.copy()
     if isinstance(x, (np.ndarray, list, tuple)):
         x = np.asarray(x)

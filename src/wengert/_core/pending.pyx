@@ -27,22 +27,30 @@ cdef eager_t* eager = <eager_t*>PyCapsule_GetPointer(kernels.table, "wengert.eag
 cdef unsigned char[N_CODES] ARITY
 for _row in ops.OPS.values():
     ARITY[<int>_row.code] = _row.arity
+cdef Py_ssize_t n_large = LARGE
 cdef object DOUBLE = np.dtype(np.float64), SINGLE = np.dtype(np.float32), BOOL = np.dtype(np.bool_)
 
 
 # ---- waiting ----
+
+def wait_from(Py_ssize_t n_elements):
+    """Let operations on arrays of so many elements wait; gives the number before. For tests and measurements."""
+    global n_large
+    before, n_large = n_large, n_elements
+    return before
+
 
 cdef bint should_wait(Graph g, tuple arguments) except -1:
     cdef Record record
     for x in arguments:
         if type(x) is ArrayNode:
             record = (<ArrayNode>x).record
-            if record.value is None or cnp.PyArray_SIZE(record.value) >= LARGE:
+            if record.value is None or cnp.PyArray_SIZE(record.value) >= n_large:
                 return True
         elif type(x) is Var:
             if g.first_pending and node_of(<Var>x) >= g.first_pending:
                 return True
-        elif type(x) is np.ndarray and cnp.PyArray_SIZE(x) >= LARGE:
+        elif type(x) is np.ndarray and cnp.PyArray_SIZE(x) >= n_large:
             return True
     return False
 
