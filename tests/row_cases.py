@@ -563,6 +563,9 @@ cases("signdet", lambda a: np.sign(by_minors(a)), *((a, {}) for a in MATRICES))
 class Squares:
     """A body as a row sees it."""
 
+    def __init__(self, n: int) -> None:
+        self.n_result = n
+
     def value(self, x: Any) -> Any:
         return x * x
 
@@ -577,7 +580,7 @@ class Nothing:
         return 0.0 * g
 
 
-cases("call", lambda x, body: x**2, (some(4), {"body": Squares()}), (some(0), {"body": Squares()}))
+cases("call", lambda x, body: x**2, (some(4), {"body": Squares(4)}), (some(0), {"body": Squares(0)}))
 cases("custom", lambda y, x, rule: y, (some(4).astype(np.float32), some(4), {"rule": Nothing()}))
 
 

@@ -128,7 +128,10 @@ class Reading:
     def constant(self, number: Any, shape: Shape, dtype: np.dtype[Any]) -> Value:
         """The value of a constant; equal elements are one number."""
         integer = np.dtype(dtype).kind in "iu"
-        array = np.ascontiguousarray(np.broadcast_to(number, shape), np.int64 if integer else self.dtype)
+        spread = np.broadcast_to(number, shape)
+        if not integer and spread.size and not any(spread.strides):
+            return Value(self.terms.constant(float(self.dtype.type(spread.flat[0]))), None, shape, dtype)
+        array = np.ascontiguousarray(spread, np.int64 if integer else self.dtype)
         as_bytes = array.reshape(-1).view(np.uint8).reshape(-1, array.itemsize)
         if not integer and array.size and np.all(as_bytes == as_bytes[0]):
             return Value(self.terms.constant(float(array.reshape(-1)[0])), None, shape, dtype)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.row_shapes import common_dtype
 from wengert.structured import fit, reshaped, rows, shape_of, structured
 
 
@@ -52,6 +53,16 @@ def _value(*xs: Any, subscripts: str) -> Any:
     return np.einsum(subscripts, *xs, optimize=math.prod(size.values()) > 2**15)
 
 
+def _shape(*xs: Any, subscripts: str) -> Any:
+    labels, output = explicit(subscripts, [len(shape_of(x)) for x in xs])
+    size: dict[str, int] = {}
+    for label, x in zip(labels, xs, strict=True):
+        for letter, n in zip(label, shape_of(x), strict=True):
+            if size.setdefault(letter, n) != n:
+                return None  # it is broadcast, or does not fit
+    return tuple(size[letter] for letter in output), common_dtype(*xs)
+
+
 def _adjoint(k: int, g: Any, y: Any, *xs: Any, subscripts: str) -> Any:
     labels, output = explicit(subscripts, [len(shape_of(x)) for x in xs])
     shape = shape_of(xs[k])
@@ -83,6 +94,7 @@ def _adjoint(k: int, g: Any, y: Any, *xs: Any, subscripts: str) -> Any:
 structured(
     "einsum",
     value=_value,
+    shape=_shape,
     vjp=_adjoint,
     doc="Sum of products over named axes, as NumPy's.",
 )

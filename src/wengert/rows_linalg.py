@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wengert.index_keys import Slice
+from wengert.row_shapes import SINGLE, common_dtype, matrix_dtype, solution, square
 from wengert.rows_reduce import product_of_others
 from wengert.structured import fit, reshaped, rows, shape_of, structured, swapped, times
 
@@ -55,6 +56,7 @@ def _solve(a: Any, b: Any) -> Any:
 structured(
     "solve",
     value=_solve,
+    shape=lambda a, b: (solution(a, b), matrix_dtype(a, b)),
     vjp=(
         lambda g, y, a, b: fit(_solution_adjoints(_solve_rhs(g, a, b), y, b, False), shape_of(a)),
         lambda g, y, a, b: fit(_solve_rhs(g, a, b), shape_of(b)),
@@ -64,6 +66,7 @@ structured(
 structured(
     "inv",
     value=np.linalg.inv,
+    shape=lambda a: (square(a), matrix_dtype(a)),
     vjp=(lambda g, y, a: -rows.matmul(rows.matmul(swapped(y), g), swapped(y)),),
     doc="Inverse matrix.",
 )
@@ -112,6 +115,7 @@ def _triangular_matrix(g: Any, y: Any, a: Any, b: Any, *, lower: bool, trans: bo
 structured(
     "solve_triangular",
     value=_solve_triangular,
+    shape=lambda a, b, *, lower, trans: (solution(a, b), common_dtype(a, b, SINGLE)),
     vjp=(
         _triangular_matrix,
         lambda g, y, a, b, *, lower, trans: fit(_triangular_rhs(g, a, b, lower, trans), shape_of(b)),
@@ -137,6 +141,7 @@ def _cholesky_adjoint(g: Any, y: Any, a: Any) -> Any:
 structured(
     "cholesky",
     value=np.linalg.cholesky,
+    shape=lambda a: (square(a), matrix_dtype(a)),
     vjp=(_cholesky_adjoint,),
     doc="Lower Cholesky factor.  It reads the lower triangle; the adjoint is that of a symmetric matrix.",
 )
@@ -165,6 +170,7 @@ def _eigh_adjoint(g: Any, y: Any, a: Any, *, lower: bool) -> Any:
 structured(
     "eigh",
     value=_eigh,
+    shape=lambda a, *, lower=True: ((*square(a)[:-2], shape_of(a)[-1] + 1, shape_of(a)[-1]), matrix_dtype(a)),
     vjp=(_eigh_adjoint,),
     doc="Eigenvalues of a symmetric matrix in rising order, as row 0, and the matrix of eigenvectors below it.  It "
     "reads one triangle; the adjoint is that of a symmetric matrix.",
@@ -221,18 +227,21 @@ def _third_of_det(g: Any, y: Any, a: Any, h: Any) -> Any:
 structured(
     "det",
     value=np.linalg.det,
+    shape=lambda a: (square(a)[:-2], matrix_dtype(a)),
     vjp=(lambda g, y, a: times(lifted(g), rows.cofactors(a)),),
     doc="Determinant.  First and second derivatives hold at singular matrices too.",
 )
 structured(
     "cofactors",
     value=_cofactors,
+    shape=lambda a: (square(a), common_dtype(a, 0.0)),
     vjp=(lambda g, y, a: rows.cofactors_adjoint(a, g),),
     doc="Matrix of cofactors, ``det(a) * inv(a).T`` or its limit: the derivative of the determinant.",
 )
 structured(
     "cofactors_adjoint",
     value=_cofactors_adjoint,
+    shape=lambda a, h: (np.broadcast_shapes(square(a), shape_of(h)), common_dtype(a, h)),
     vjp=(_third_of_det, lambda g, y, a, h: rows.cofactors_adjoint(a, g)),
     doc="Adjoint of cofactors, a symmetric form: the second derivative of the determinant.  Its own is not finite at "
     "singular matrices.",
@@ -240,12 +249,14 @@ structured(
 structured(
     "logabsdet",
     value=lambda a: np.linalg.slogdet(a)[1],
+    shape=lambda a: (square(a)[:-2], matrix_dtype(a)),
     vjp=(lambda g, y, a: times(lifted(g), swapped(rows.inv(a))),),
     doc="Logarithm of the absolute value of the determinant.",
 )
 structured(
     "signdet",
     value=lambda a: np.linalg.slogdet(a)[0],
+    shape=lambda a: (square(a)[:-2], matrix_dtype(a)),
     vjp=(None,),
     doc="Sign of the determinant: -1, 0 or 1.",
 )

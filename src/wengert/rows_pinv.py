@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.row_shapes import matrix_dtype
 from wengert.structured import dtype_of, rows, shape_of, structured, swapped
 
 
@@ -25,6 +26,7 @@ def _pinv_adjoint(g: Any, y: Any, a: Any, *, rcond: float) -> Any:
 structured(
     "pinv",
     value=lambda a, *, rcond: np.linalg.pinv(a, rcond),
+    shape=lambda a, *, rcond: ((*shape_of(a)[:-2], shape_of(a)[-1], shape_of(a)[-2]), matrix_dtype(a)),
     vjp=(_pinv_adjoint,),
     doc="Pseudoinverse; singular values below rcond times the largest count as 0. The derivative keeps the rank.",
 )

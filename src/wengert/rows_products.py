@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.row_shapes import common_dtype, convolved, product
 from wengert.structured import fit, flipped, reshaped, rows, shape_of, structured, swapped
 
 
@@ -31,6 +32,7 @@ def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
 structured(
     "matmul",
     value=np.matmul,
+    shape=lambda a, b: (product(a, b), common_dtype(a, b)),
     vjp=(_matmul_left, _matmul_right),
     doc="``a @ b``, with NumPy's rules for vectors and stacks.",
 )
@@ -51,6 +53,7 @@ def _convolve_adjoint(k: int, g: Any, a: Any, v: Any, mode: str) -> Any:
 structured(
     "convolve",
     value=lambda a, v, *, mode="full": np.convolve(a, v, mode),
+    shape=lambda a, v, *, mode="full": convolved(a, v, mode),
     vjp=(
         lambda g, y, a, v, *, mode: _convolve_adjoint(0, g, a, v, mode),
         lambda g, y, a, v, *, mode: _convolve_adjoint(1, g, a, v, mode),

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wengert.index_keys import Slice
+from wengert.row_shapes import INDEX, common_dtype, reduced, running, total_dtype
 from wengert.structured import along, axes_of, dtype_of, flipped, reshaped, rows, shape_of, structured, times
 
 Axis = int | tuple[int, ...] | None
@@ -30,6 +31,7 @@ def _sum_adjoint(g: Any, y: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
 structured(
     "sum",
     value=lambda x, *, axis=None, keepdims=False: np.sum(x, axis=axis, keepdims=keepdims),
+    shape=lambda x, *, axis=None, keepdims=False: (reduced(x, axis, keepdims), total_dtype(x)),
     vjp=(_sum_adjoint,),
     linear=True,
     doc="Sum over axes.",
@@ -37,6 +39,7 @@ structured(
 structured(
     "cumsum",
     value=lambda x, *, axis: np.cumsum(x, axis=axis),
+    shape=lambda x, *, axis: (running(x, axis), total_dtype(x)),
     vjp=(lambda g, y, x, *, axis: flipped(rows.cumsum(flipped(g, axis), axis=axis), axis),),
     linear=True,
     doc="Sums of everything up to each place of an axis.",
@@ -99,18 +102,21 @@ def _recurrence_adjoint(g: Any, a: Any, axis: int) -> Any:
 structured(
     "prod",
     value=lambda x, *, axis=None, keepdims=False: np.prod(x, axis=axis, keepdims=keepdims),
+    shape=lambda x, *, axis=None, keepdims=False: (reduced(x, axis, keepdims), total_dtype(x)),
     vjp=(lambda g, y, x, *, axis, keepdims: times(kept(g, x, axis), product_of_others(x, axis)),),
     doc="Product over axes.",
 )
 structured(
     "cumprod",
     value=lambda x, *, axis: np.cumprod(x, axis=axis),
+    shape=lambda x, *, axis: (running(x, axis), total_dtype(x)),
     vjp=(_cumprod_adjoint,),
     doc="Products of everything up to each place of an axis.",
 )
 structured(
     "recurrence",
     value=_recurrence,
+    shape=lambda a, b, *, axis: (np.broadcast_shapes(shape_of(a), shape_of(b)), common_dtype(a, b)),
     vjp=(
         lambda g, y, a, b, *, axis: (
             times(_recurrence_adjoint(g, a, axis), _shifted(y, axis, 0.0)) if 0 not in shape_of(g) else g
@@ -131,12 +137,14 @@ def _extreme_adjoint(g: Any, x: Any, loses: Any, axis: Axis) -> Any:
 structured(
     "max",
     value=lambda x, *, axis=None, keepdims=False: np.max(x, axis=axis, keepdims=keepdims),
+    shape=lambda x, *, axis=None, keepdims=False: (reduced(x, axis, keepdims, may_be_empty=False), dtype_of(x)),
     vjp=(lambda g, y, x, *, axis, keepdims: _extreme_adjoint(g, x, x < kept(y, x, axis), axis),),
     doc="Largest element along axes.  Ties share the adjoint equally.",
 )
 structured(
     "min",
     value=lambda x, *, axis=None, keepdims=False: np.min(x, axis=axis, keepdims=keepdims),
+    shape=lambda x, *, axis=None, keepdims=False: (reduced(x, axis, keepdims, may_be_empty=False), dtype_of(x)),
     vjp=(lambda g, y, x, *, axis, keepdims: _extreme_adjoint(g, x, x > kept(y, x, axis), axis),),
     doc="Smallest element along axes.  Ties share the adjoint equally.",
 )
@@ -160,6 +168,7 @@ def _logsumexp_adjoint(g: Any, y: Any, x: Any, *, axis: Axis, keepdims: bool) ->
 structured(
     "logsumexp",
     value=_logsumexp,
+    shape=lambda x, *, axis=None, keepdims=False: (reduced(x, axis, keepdims), common_dtype(x, 0.0)),
     vjp=(_logsumexp_adjoint,),
     doc="``log(sum(exp(x)))`` over axes, shifted by the maximum (Blanchard, Higham & Higham, IMA JNA 41, 2021). "
     "An element that equals an infinite result gets the whole adjoint.",
@@ -169,24 +178,28 @@ structured(
 structured(
     "argmax",
     value=lambda x, *, axis=None, keepdims=False: np.argmax(x, axis=axis, keepdims=keepdims),
+    shape=lambda x, *, axis=None, keepdims=False: (reduced(x, axis, keepdims, may_be_empty=False), INDEX),
     vjp=(None,),
     doc="Index of the first largest element.",
 )
 structured(
     "argmin",
     value=lambda x, *, axis=None, keepdims=False: np.argmin(x, axis=axis, keepdims=keepdims),
+    shape=lambda x, *, axis=None, keepdims=False: (reduced(x, axis, keepdims, may_be_empty=False), INDEX),
     vjp=(None,),
     doc="Index of the first smallest element.",
 )
 structured(
     "argsort",
     value=lambda x, *, axis=-1: np.argsort(x, axis=axis, kind="stable"),
+    shape=lambda x, *, axis=-1: (running(x, axis), INDEX),
     vjp=(None,),
     doc="Indices that sort along an axis; ties stay in order, NaN comes last.",
 )
 structured(
     "searchsorted",
     value=lambda a, v, *, side="left": np.searchsorted(a, v, side=side),
+    shape=lambda a, v, *, side="left": (shape_of(v), INDEX) if len(shape_of(a)) == 1 else None,
     vjp=(None, None),
     doc="Indices at which v would go into the sorted vector a.",
 )

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wengert.index_keys import Slice, may_repeat, thaw
+from wengert.row_shapes import common_dtype, gathered, gathered_along, ghost, joined, written
 from wengert.structured import along, dtype_of, fit, rows, shape_of, structured
 
 Shape = tuple[int, ...]
@@ -20,6 +21,7 @@ def _inverse(axes: tuple[int, ...] | None) -> tuple[int, ...] | None:
 structured(
     "reshape",
     value=lambda x, *, shape: np.reshape(x, shape),
+    shape=lambda x, *, shape: (np.reshape(ghost(x), shape).shape, dtype_of(x)),
     vjp=(lambda g, y, x, *, shape: rows.reshape(g, shape=shape_of(x)),),
     linear=True,
     doc="The same elements in row-major order in another shape.",
@@ -27,6 +29,7 @@ structured(
 structured(
     "transpose",
     value=lambda x, *, axes=None: np.transpose(x, axes),
+    shape=lambda x, *, axes=None: (np.transpose(ghost(x), axes).shape, dtype_of(x)),
     vjp=(lambda g, y, x, *, axes: rows.transpose(g, axes=_inverse(axes)),),
     linear=True,
     doc="Axes in another order; None reverses them.",
@@ -34,6 +37,7 @@ structured(
 structured(
     "broadcast_to",
     value=lambda x, *, shape: np.broadcast_to(x, shape),
+    shape=lambda x, *, shape: (np.broadcast_to(ghost(x), shape).shape, dtype_of(x)),
     vjp=(lambda g, y, x, *, shape: fit(g, shape_of(x)),),
     linear=True,
     doc="Repeated along axes of length 1 and new leading axes.",
@@ -41,6 +45,7 @@ structured(
 structured(
     "cast",
     value=lambda x, *, dtype: np.asarray(x).astype(dtype, copy=False),
+    shape=lambda x, *, dtype: (shape_of(x), np.dtype(dtype)),
     vjp=(lambda g, y, x, *, dtype: rows.cast(g, dtype=dtype_of(x)),),
     linear=True,
     doc="Another dtype.  Between floating ones it is the identity up to rounding; others have no derivative.",
@@ -72,8 +77,8 @@ def _last_writer(shape: Shape, key: Any) -> npt.NDArray[np.bool_]:
     """Return which elements of the value survive in ``x[key] = value``, where the key names places twice."""
     places = np.arange(np.prod(shape, dtype=np.intp)).reshape(shape)[thaw(key)]
     order = np.arange(places.size)
-    last = np.zeros(np.prod(shape, dtype=np.intp), np.intp)
-    np.maximum.at(last, places.ravel(), order)
+    last = np.empty(np.prod(shape, dtype=np.intp), np.intp)
+    last[places.ravel()] = order  # where a place comes twice, NumPy leaves the last value behind
     stays: npt.NDArray[np.bool_] = (last[places.ravel()] == order).reshape(places.shape)
     return stays
 
@@ -81,13 +86,16 @@ def _last_writer(shape: Shape, key: Any) -> npt.NDArray[np.bool_]:
 def _put_value_adjoint(g: Any, y: Any, x: Any, v: Any, *, key: Any) -> Any:
     adjoint = rows.getitem(g, key=key)
     if may_repeat(key):
-        adjoint = np.where(_last_writer(shape_of(x), key), adjoint, 0.0)
+        stays = _last_writer(shape_of(x), key)
+        if not stays.all():
+            adjoint = np.where(stays, adjoint, 0.0)
     return fit(adjoint, shape_of(v))
 
 
 structured(
     "getitem",
     value=lambda x, *, key: np.asarray(x)[thaw(key)],
+    shape=lambda x, *, key: (ghost(x)[thaw(key)].shape, dtype_of(x)),
     vjp=(lambda g, y, x, *, key: rows.scatter(g, key=key, shape=shape_of(x)),),
     linear=True,
     doc="``x[key]``.",
@@ -95,6 +103,7 @@ structured(
 structured(
     "scatter",
     value=_scatter,
+    shape=lambda g, *, key, shape: (shape, dtype_of(g)),
     vjp=(lambda g, y, x, *, key, shape: rows.getitem(g, key=key),),
     linear=True,
     doc="Zeros of a shape, to which x is added at a key: the adjoint of getitem.",
@@ -102,6 +111,7 @@ structured(
 structured(
     "put",
     value=_put,
+    shape=lambda x, v, *, key: written(x, v, thaw(key)),
     vjp=(lambda g, y, x, v, *, key: rows.put(g, 0.0, key=key), _put_value_adjoint),
     linear=True,
     doc="A copy of x after ``x[key] = v``.  Of values written to the same place the last one stays.",
@@ -109,6 +119,7 @@ structured(
 structured(
     "put_add",
     value=_put_add,
+    shape=lambda x, v, *, key: written(x, v, thaw(key)),
     vjp=(lambda g, y, x, v, *, key: g, lambda g, y, x, v, *, key: fit(rows.getitem(g, key=key), shape_of(v))),
     linear=True,
     doc="A copy of x to which v is added at a key; values for the same place add up.",
@@ -125,6 +136,7 @@ def _part(k: int, g: Any, y: Any, *xs: Any, axis: int) -> Any:
 structured(
     "concatenate",
     value=lambda *xs, axis=0: np.concatenate(xs, axis=axis),
+    shape=lambda *xs, axis=0: (joined(xs, axis), common_dtype(*xs)),
     vjp=_part,
     linear=True,
     doc="Arrays joined along an axis that they have.",
@@ -160,6 +172,7 @@ def _take_along_adjoint(g: npt.NDArray[Any], indices: Any, *, axis: int, shape: 
 structured(
     "take",
     value=lambda x, indices, *, axis: np.take(x, _whole(indices), axis=axis),
+    shape=lambda x, indices, *, axis: gathered(x, indices, axis),
     vjp=(lambda g, y, x, i, *, axis: rows.take_adjoint(g, i, axis=axis, shape=shape_of(x)), None),
     linear=True,
     doc="Slices of x along an axis, at indices that may depend on data.",
@@ -167,6 +180,7 @@ structured(
 structured(
     "take_adjoint",
     value=_take_adjoint,
+    shape=lambda g, indices, *, axis, shape: (shape, dtype_of(g)),
     vjp=(lambda g, y, x, i, *, axis, shape: rows.take(g, i, axis=axis), None),
     linear=True,
     doc="Zeros of a shape, to whose slices x is added: the adjoint of take.",
@@ -174,6 +188,7 @@ structured(
 structured(
     "take_along",
     value=lambda x, indices, *, axis: np.take_along_axis(np.asarray(x), _whole(indices), axis),
+    shape=lambda x, indices, *, axis: gathered_along(x, indices, axis),
     vjp=(lambda g, y, x, i, *, axis: rows.take_along_adjoint(g, i, axis=axis, shape=shape_of(x)), None),
     linear=True,
     doc="Elements of x along an axis, at an index for each of them.",
@@ -181,6 +196,7 @@ structured(
 structured(
     "take_along_adjoint",
     value=_take_along_adjoint,
+    shape=lambda g, indices, *, axis, shape: (shape, dtype_of(g)),
     vjp=(lambda g, y, x, i, *, axis, shape: rows.take_along(g, i, axis=axis), None),
     linear=True,
     doc="Zeros of a shape, to whose elements x is added: the adjoint of take_along.",

@@ -152,6 +152,11 @@ class Steps:
                 sums.append((k, start, size))
         return tuple(np.array(table, np.intp).reshape(-1, m) for table, m in ((inputs, 5), (outputs, 3), (sums, 3)))  # type: ignore[return-value]
 
+    @property
+    def n_result(self) -> int:
+        """Length of the result."""
+        return self.output_starts[-1]
+
     # ---- value ----
 
     def value(self, x: Any) -> NDArray[Any]:

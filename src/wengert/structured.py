@@ -2,7 +2,8 @@
 
 One row per op, and nothing about an op's mathematics is written anywhere else.  A row holds
 
-* ``value``: what NumPy computes for it, which is the shape rule too;
+* ``value``: what NumPy computes for it;
+* ``shape``: shape and dtype of that, known without computing it (`row_shapes`);
 * ``vjp``: for each argument the adjoint of that argument, from the adjoint ``g`` of the result ``y``.
 
 The rules are NumPy code and calls of rows.  On arrays they compute; on vars NumPy's protocols lead them back to the
@@ -62,6 +63,7 @@ class Structured:
 
     name: str
     compute: Callable[..., Any]
+    shape: Callable[..., tuple[tuple[int, ...], np.dtype[Any]] | None]
     vjp: tuple[Rule | None, ...] | Callable[..., Any]
     linear: bool
     doc: str
@@ -99,6 +101,13 @@ class Structured:
         except ValueError as error:
             raise ShapeError(f"{self._shapes(args)}: {error}") from error
 
+    def foreseen(self, *args: Any, **params: Any) -> tuple[tuple[int, ...], np.dtype[Any]] | None:
+        """Shape and dtype of the result for arguments that have these; None where only the value can tell."""
+        try:
+            return self.shape(*args, **params)
+        except (ValueError, IndexError, TypeError):
+            return None
+
     def _shapes(self, args: tuple[Any, ...]) -> str:
         return f"{self.name} of shape{'s' * (len(args) > 1)} {' and '.join(str(np.shape(arg)) for arg in args)}"
 
@@ -133,6 +142,7 @@ def structured(
     name: str,
     *,
     value: Callable[..., Any],
+    shape: Callable[..., tuple[tuple[int, ...], np.dtype[Any]] | None],
     vjp: tuple[Rule | None, ...] | Callable[..., Any],
     doc: str,
     linear: bool = False,
@@ -145,6 +155,8 @@ def structured(
         Name in the table, in listings and of its kernel.
     value : callable
         ``(*arrays, **params)`` to the result, by NumPy.  Parameters are keyword-only.
+    shape : callable
+        ``(*arrays, **params)`` to the shape and the dtype of the result, from those of the arrays; see `row_shapes`.
     vjp : tuple of (callable or None), or callable
         For each argument ``(g, y, *args, **params)`` to its adjoint, or None, which may be left out at the end; for
         rows of any number of arguments one function ``(k, g, y, *args, **params)``.
@@ -154,7 +166,7 @@ def structured(
         Is the result linear in all arguments that have a rule, together?  Then forward mode applies the row to
         tangents, with the other arguments as they are.
     """
-    row = Structured(name, value, vjp, linear, doc, dict(getattr(value, "__kwdefaults__", None) or {}))
+    row = Structured(name, value, shape, vjp, linear, doc, dict(getattr(value, "__kwdefaults__", None) or {}))
     ROWS[name] = row
     return row
 

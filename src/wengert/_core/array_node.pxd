@@ -1,6 +1,7 @@
 # What is an array in a graph?
 #
-# A STRUCTURED node with a record: which row of which table made it, from which constants and parameters, and its value.
+# A STRUCTURED node with a record: which row of which table made it, from which constants and parameters, and its value,
+# or only the shape and the dtype of that; see pending.pxd.
 # A row is an `ops.Op`, which goes elementwise, or a `structured.Structured`.
 
 from wengert._core.graph cimport Graph
@@ -9,8 +10,9 @@ cdef class Record:
     cdef readonly object row
     cdef readonly tuple constants  # of each argument: its value, or None if it is a node
     cdef readonly dict params
-    cdef readonly object value  # an ndarray; None of a node that is a number
+    cdef readonly tuple shape  # () of a node that is a number
     cdef readonly object dtype
+    cdef object value  # an ndarray; None of a number, and as long as it is pending
     cdef public object grad  # of a leaf
 
 
@@ -18,7 +20,7 @@ cdef class ArrayNode:
     # A handle on an array node, as a Var is one on a number.
     cdef readonly Graph graph
     cdef int place
-    cdef readonly object value
+    cdef readonly Record record
 
 
 cdef inline int node_of_array(ArrayNode array) noexcept:
@@ -27,8 +29,8 @@ cdef inline int node_of_array(ArrayNode array) noexcept:
 # Append the application of a row. Arguments are vars, array nodes and constants; gives a Var if `value` is a number.
 cdef object append_structured(Graph g, object row, tuple arguments, dict params, object value)
 
-# A new handle on the node of an array.
-cdef ArrayNode wrap_array(Graph g, int node, object value)
+# The same without a value: it is computed when somebody asks for it.
+cdef object append_pending(Graph g, object row, tuple arguments, dict params, tuple shape, object dtype)
 
 # The arguments of a STRUCTURED node: node numbers where `constants` of the record has None, else 0.
 cdef list argument_nodes(Graph g, int node)

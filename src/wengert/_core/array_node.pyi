@@ -15,7 +15,7 @@ class Record:
     row: Any
     constants: tuple[Any, ...]
     params: dict[str, Any]
-    value: Any
+    shape: tuple[int, ...]
     dtype: Any
     grad: Any
     @property
@@ -24,5 +24,5 @@ class Record:
 @final
 class ArrayNode:
     graph: Graph
-    value: Any
+    record: Record
     def __reduce__(self) -> str | tuple[Any, ...]: ...

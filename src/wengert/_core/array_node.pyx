@@ -1,6 +1,7 @@
 """What is an array in a graph?"""
 
 cimport cython
+from libc.math cimport NAN
 
 import numpy as np
 
@@ -49,68 +50,80 @@ cdef class ArrayNode:
         raise TypeError("a node belongs to its graph")
 
 
-cdef ArrayNode wrap_array(Graph g, int node, object value):
+cdef ArrayNode wrap_array(Graph g, int node):
+    """A new handle on the node of an array."""
     cdef ArrayNode array = ArrayNode.__new__(ArrayNode)
     array.place = hold(g, node, <void*>array)
     array.graph = g
-    array.value = value
+    array.record = <Record>g.records[node]
     return array
 
 
 cdef bint is_array_node(Graph g, int node):
-    return g.op[node] == STRUCTURED and (<Record>g.records[node]).value is not None
+    return g.op[node] == STRUCTURED and len((<Record>g.records[node]).shape) > 0
 
 
 cdef object handle_at(Graph g, int node):
     if is_array_node(g, node):
         if g.place_of[node] >= 0:
             return <ArrayNode>g.places[g.place_of[node]].var
-        return wrap_array(g, node, (<Record>g.records[node]).value)
+        return wrap_array(g, node)
     return var_at(g, node)
 
 
 cdef object append_structured(Graph g, object row, tuple arguments, dict params, object value):
     cdef Record record = Record.__new__(Record)
-    cdef list constants = []
-    cdef int node, n_nodes = 0, last = 0, before = 0, number
     check_owner(g)
-    if g.open_recordings and not g.open_derivations:
-        note_here(g)
-    cdef bint is_array = isinstance(value, np.ndarray) and value.ndim > 0
-    if is_array:
+    record.row, record.params, record.dtype, record.shape = row, params, getattr(value, "dtype", FLOAT), ()
+    if isinstance(value, np.ndarray) and value.ndim > 0:
+        record.value, record.shape = value, value.shape
         g.array_bytes += value.nbytes
         if g.array_bytes > max(<Py_ssize_t>FIRST_BYTES, 2 * g.array_bytes_kept):
             g.make_room(even_if_little=True)
+        return append_record(g, record, arguments, NAN)
+    return append_record(g, record, arguments, float(value))
+
+
+cdef object append_pending(Graph g, object row, tuple arguments, dict params, tuple shape, object dtype):
+    cdef Record record = Record.__new__(Record)
+    record.row, record.params, record.dtype, record.shape = row, params, dtype, shape
+    handle = append_record(g, record, arguments, NAN)
+    if not shape and not g.first_pending:
+        g.first_pending = node_of(<Var>handle)
+    return handle
+
+
+cdef object append_record(Graph g, Record record, tuple arguments, double number):
+    cdef list constants = []
+    cdef int node, n_nodes = 0, last = 0, before = 0, argument_node
+    check_owner(g)
+    if g.open_recordings and not g.open_derivations:
+        note_here(g)
     g.prepare(len(arguments) + 1)  # renumbers: no node is read before
     for argument in arguments:
         if type(argument) is Var or type(argument) is ArrayNode:
             if (<Var>argument if type(argument) is Var else None) is not None:
                 check_same(g, (<Var>argument).graph)
-                number = node_of(<Var>argument)
+                argument_node = node_of(<Var>argument)
             else:
                 check_same(g, (<ArrayNode>argument).graph)
-                number = node_of_array(<ArrayNode>argument)
+                argument_node = node_of_array(<ArrayNode>argument)
             if n_nodes >= 2:
                 before = append(g, PAIR, before, last, 0.0, 0.0, 0.0)
             elif n_nodes == 1:
                 before = last
-            last = number
+            last = argument_node
             n_nodes += 1
             constants.append(None)
         else:
             constants.append(argument)
-    record.row, record.constants, record.params = row, tuple(constants), params
+    record.constants = tuple(constants)
     if n_nodes == 1:
-        node = append(g, STRUCTURED, last, 0, 0.0, 0.0, 0.0)
+        node = append(g, STRUCTURED, last, 0, number, 0.0, 0.0)
     else:
-        node = append(g, STRUCTURED, before, last, 0.0, 0.0, 0.0)
-    record.dtype = getattr(value, "dtype", FLOAT)
+        node = append(g, STRUCTURED, before, last, number, 0.0, 0.0)
     g.records[node] = record
-    if is_array:
-        record.value = value
-        return wrap_array(g, node, value)
-    g.value[node] = float(value)
-    return wrap(g, node)
+    return wrap_array(g, node) if record.shape else wrap(g, node)
 
 
 cdef int check_same(Graph g, Graph other) except -1:

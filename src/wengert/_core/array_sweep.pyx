@@ -11,6 +11,7 @@ from wengert._core.array_node cimport ArrayNode, Record, argument_nodes, node_of
 from wengert._core.array_node import ASSEMBLE, INPUT_ARRAY, LEAF_ARRAY
 from wengert._core.codes cimport ELEMENT, LEAF, STRUCTURED
 from wengert._core.graph cimport Graph
+from wengert._core.pending cimport value_at
 from wengert._core.sweep cimport BLOCK_BITS
 from wengert._core.var cimport Var, node_of
 
@@ -38,7 +39,7 @@ cdef int sweep_arrays(Graph g, list seeds, bint into_leaves) except -1:
             g.adjoint[node] += <double>seed
         else:
             node = node_of_array(<ArrayNode>handle)
-            add(found, owned, node, np.asarray(seed, (<ArrayNode>handle).value.dtype))
+            add(found, owned, node, np.asarray(seed, (<ArrayNode>handle).record.dtype))
         nodes.append(node)
         top = max(top, node)
     g.touch(0, (g.n_nodes - 1) >> BLOCK_BITS)
@@ -96,11 +97,11 @@ cdef int hand_down(Graph g, int top, int last, dict elements, bint into_leaves) 
 cdef int hand_back(Graph g, int node, Record record, dict found, dict elements, set owned, bint into_leaves) except -1:
     """The chain rule at a STRUCTURED node."""
     cdef int k, arg
-    cdef bint is_array = record.value is not None
+    cdef bint is_array = len(record.shape) > 0
     if is_array:
         if node in elements:
             positions, numbers = elements.pop(node)
-            contribution = np.zeros(record.value.shape, record.value.dtype)
+            contribution = np.zeros(record.shape, record.dtype)
             np.add.at(contribution.reshape(-1), positions, numbers)
             add(found, owned, node, contribution)
         above = found.get(node)
@@ -127,7 +128,7 @@ cdef int hand_back(Graph g, int node, Record record, dict found, dict elements, 
         if nodes:
             add(found, owned, nodes[0], above)
         return 0
-    y = record.value if is_array else g.value[node]
+    y = value_at(g, node)
     values = tuple([constant if constant is not None else value_at(g, arg)
                     for arg, constant in zip(nodes, record.constants)])
     for k in range(len(nodes)):
@@ -143,8 +144,3 @@ cdef int hand_back(Graph g, int node, Record record, dict found, dict elements, 
                 add(found, owned, arg, np.asarray(contribution, dtype))
     return 0
 
-
-cdef object value_at(Graph g, int node):
-    """The value of a node: an array or a float."""
-    record = g.records.get(node)
-    return g.value[node] if record is None or (<Record>record).value is None else (<Record>record).value

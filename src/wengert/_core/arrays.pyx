@@ -10,6 +10,7 @@ array is shows in nothing but the time it takes.
 
 cimport cython
 from cpython.number cimport PyNumber_AsSsize_t
+from libc.math cimport NAN
 
 import math
 from functools import partial
@@ -17,13 +18,14 @@ from functools import partial
 import numpy as np
 
 from wengert import ops, structured
-from wengert._core.array_node cimport ArrayNode, Record, append_structured, node_of_array
+from wengert._core.array_node cimport ArrayNode, Record, append_pending, append_structured, node_of_array
 from wengert._core.array_node import ASSEMBLE, LEAF_ARRAY
 from wengert._core.codes cimport ELEMENT, LOGICAL_NOT, LT
 from wengert._core.current cimport own_graph
 from wengert._core.elementwise cimport apply_elementwise
 from wengert._core.graph cimport Graph, append, check_owner
 from wengert._core.number cimport read_number
+from wengert._core.pending cimport foreseen, ndarray_of, number_of, should_wait, value_of_row
 from wengert._core.var cimport Var, node_of, record1, record2, record3, wrap
 from wengert._core.var import op_of
 from wengert.errors import NeedsArrays, ShapeError, TracingError
@@ -177,8 +179,8 @@ cdef class VarArray:
         if self.elements is not None or self.array is None:
             return np.array([v.data if type(v) is Var else v for v in self.flat], np.float64).reshape(self.lengths)
         if self.is_leaf:
-            return self.array.value
-        view = self.array.value.view()
+            return self.array.record.value
+        view = ndarray_of(self.array).view()
         view.flags.writeable = False
         return view
 
@@ -189,7 +191,7 @@ cdef class VarArray:
         new = values_of(np.asarray(value) if type(value) in (list, tuple) else value)
         if new.shape != self.lengths:
             raise ShapeError(f"data of shape {new.shape} do not fit into an array of shape {self.lengths}")
-        self.array.value[...] = new
+        self.array.record.value[...] = new
 
     @property
     def grad(self):
@@ -204,13 +206,13 @@ cdef class VarArray:
             found = record_of(self.array).grad
         else:
             found = self.array.graph.array_adjoints.get(node_of_array(self.array))
-        return np.zeros(self.lengths, self.array.value.dtype) if found is None else found
+        return np.zeros(self.lengths, self.array.record.dtype) if found is None else found
 
     @grad.setter
     def grad(self, value):
         if not self.is_leaf:
             raise TracingError("only the grad of a leaf can be assigned")
-        new = np.asarray(value, self.array.value.dtype)
+        new = np.asarray(value, self.array.record.dtype)
         if new.shape not in ((), self.lengths):
             raise ShapeError(f"a gradient of shape {new.shape} does not fit an array of shape {self.lengths}")
         record_of(self.array).grad = np.broadcast_to(new, self.lengths).copy()
@@ -313,7 +315,7 @@ cdef class VarArray:
     @property
     def dtype(self):
         """Data type of the values."""
-        return np.dtype(np.float64) if self.elements is not None or self.array is None else self.array.value.dtype
+        return np.dtype(np.float64) if self.elements is not None or self.array is None else self.array.record.dtype
 
     def __repr__(self):
         if own_graph().open_recordings:
@@ -473,7 +475,7 @@ cdef class VarArray:
         if self.elements is None and self.array is not None:
             if not self.is_leaf:
                 raise TracingError("a copy of a computed array would lose its derivative; copy the leaves, or x.data")
-            return VarArray.leaf, (self.array.value,)
+            return VarArray.leaf, (self.array.record.value,)
         return VarArray, (self.flat, self.shape)
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
@@ -549,7 +551,7 @@ def assembled_node(VarArray array):
 
 def example_of(array):
     """The values that an array has now: while it is recorded, later calls have others."""
-    return (<VarArray>array).node().value if type(array) is VarArray else array
+    return ndarray_of((<VarArray>array).node()) if type(array) is VarArray else array
 
 
 def of_node(node):
@@ -558,7 +560,7 @@ def of_node(node):
         return node
     cdef VarArray result = VarArray.__new__(VarArray)
     result.array = node
-    result.lengths = (<ArrayNode>node).value.shape
+    result.lengths = (<ArrayNode>node).record.shape
     return result
 
 
@@ -571,6 +573,8 @@ cdef ArrayNode assembled(tuple elements, tuple shape):
     cdef Graph g = own_graph()
     if g.open_recordings and g.open_lanes:
         raise NeedsArrays
+    if should_wait(g, elements):
+        return append_pending(g, ASSEMBLE, elements, {"shape": shape}, shape, FLOAT)
     value = np.array([g.value[node_of(<Var>v)] if type(v) is Var else v for v in elements], np.float64).reshape(shape)
     return append_structured(g, ASSEMBLE, elements, {"shape": shape}, value)
 
@@ -580,19 +584,25 @@ cdef tuple elements_of_node(ArrayNode array):
     cdef Graph g = array.graph
     cdef int node, k
     check_owner(g)
-    numbers = np.ascontiguousarray(array.value, np.float64).ravel()
-    cdef const double[::1] value = numbers
-    g.prepare(<int>len(numbers))
+    cdef bint pending = array.record.value is None
+    numbers = np.ascontiguousarray(np.full(array.record.shape, np.nan) if pending else array.record.value, np.float64)
+    cdef const double[::1] value = numbers.ravel()
+    g.prepare(<int>value.shape[0])
     node = node_of_array(array)
+    if pending and not g.first_pending:
+        g.first_pending = g.n_nodes
     return tuple([wrap(g, append(g, ELEMENT, node, 0, value[k], 0.0, k)) for k in range(value.shape[0])])
 
 
 cdef Var element_of_node(ArrayNode array, Py_ssize_t position):
     cdef Graph g = array.graph
     check_owner(g)
+    cdef bint pending = array.record.value is None
+    cdef double number = NAN if pending else array.record.value.flat[position]
     g.prepare(1)
-    return wrap(g, append(g, ELEMENT, node_of_array(array), 0, <double>array.value.flat[position], 0.0,
-                          <double>position))
+    if pending and not g.first_pending:
+        g.first_pending = g.n_nodes
+    return wrap(g, append(g, ELEMENT, node_of_array(array), 0, number, 0.0, <double>position))
 
 
 def elements_of(array):
@@ -656,35 +666,30 @@ def apply(row, tuple arguments, dict params):
 cdef object recorded(row, tuple arguments, dict params):
     """Apply a row to whole arrays and append a node for it."""
     cdef Graph g = own_graph()
-    cdef list values = [], handles = []
+    cdef list handles = []
+    cdef tuple given
     if g.open_recordings and g.open_lanes:
         raise NeedsArrays
     for x in arguments:
-        if type(x) is VarArray:
-            node = (<VarArray>x).node()
-            handles.append(node)
-            values.append((<ArrayNode>node).value)
-        elif type(x) is Var:
-            handles.append(x)
-            values.append((<Var>x).graph.value[node_of(<Var>x)])
-        else:
-            x = constant(x)
-            handles.append(x)
-            values.append(x)
-    if type(row) is ops.Op:
-        value = apply_elementwise(row.code, tuple(values))  # our own kernels, which warn of nothing
-    else:
-        with np.errstate(all="ignore"):
-            value = row.value(*values, **params)
+        handles.append((<VarArray>x).node() if type(x) is VarArray else x if type(x) is Var else constant(x))
+    given = tuple(handles)
+    if g.open_recordings and should_wait(g, given):
+        result = foreseen(row, given, params)
+        if result is not None:
+            return of_node(append_pending(g, row, given, params, result[0], result[1]))
+    value = value_of_row(row, [ndarray_of(<ArrayNode>x) if type(x) is ArrayNode else
+                               number_of(<Var>x) if type(x) is Var else x for x in given], params)
     if not g.open_recordings and isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biu":
         return value  # no derivative goes through it, and nothing will be replayed
-    return of_node(append_structured(g, row, tuple(handles), params, value))
+    return of_node(append_structured(g, row, given, params, value))
 
 
 cdef object constant(x):
     """An operand that is no var: a float, or an array of numbers as it is now."""
     cdef double number
     if type(x) is np.ndarray and x.dtype is FLOAT and x.ndim:
+        if x.size and not any(x.strides):
+            return np.broadcast_to(x.flat[0], x.shape)  # as adjoints of sums are
         return x.copy()
     if isinstance(x, (np.ndarray, list, tuple)):
         x = np.asarray(x)

@@ -14,6 +14,7 @@ from wengert._core.derive cimport is_handle, node_of_handle
 from wengert._core.graph cimport Graph
 from wengert._core.inputs import opened
 from wengert._core.origin cimport position
+from wengert._core.pending cimport keep_what_is_left, ndarray_of, number_of
 from wengert._core.sharing cimport close_sharing, open_sharing
 from wengert._core.var cimport Var, node_of
 from wengert.errors import TracingError
@@ -41,15 +42,17 @@ def close_body(int first, before):
     if not g.open_recordings:
         g.codes = g.numbers_of_codes = g.origin = None
     g.forget_after(first)
+    if not g.open_recordings:
+        keep_what_is_left(g, first)
 
 
 def value_of(x):
     """The numbers that a var, an array of vars or anything else has while it is recorded."""
     if type(x) is Var:
-        return (<Var>x).graph.value[node_of(<Var>x)]
+        return number_of(<Var>x)
     if type(x) is VarArray:
         if x.is_whole:
-            return np.array((<ArrayNode>assembled_node(x)).value)
+            return np.array(ndarray_of(<ArrayNode>assembled_node(x)))
         return np.array([value_of(element) for element in x.flat], np.float64).reshape(x.shape)
     return x
 

@@ -318,10 +318,10 @@ cdef int hand_back(Graph g, range_t* nodes, int node, dict arrays, dict elements
     cdef Record record = g.records[node]
     if g.open_recordings:
         g.here = g.origin[node]
-    if record.value is not None:
+    if record.shape:
         if node in elements:
             positions, numbers = elements.pop(node)
-            add(arrays, node, scattered(positions, numbers, record.value.shape))
+            add(arrays, node, scattered(positions, numbers, record.shape))
         above = arrays.get(node)
         if above is None:
             return 0
@@ -436,7 +436,7 @@ cdef int ascend_through_arrays(Graph g, range_t* nodes, dict arrays, int room) e
             direction = tangent_of_structured(g, nodes, node, arrays)
             if direction is None:
                 pass
-            elif (<Record>g.records[node]).value is not None:
+            elif (<Record>g.records[node]).shape:
                 arrays[node] = direction
             else:
                 nodes.derivatives[node - first] = operand_of(g, plain(direction))
@@ -474,12 +474,12 @@ cdef object tangent_of_structured(Graph g, range_t* nodes, int node, dict arrays
     if direct is not NotImplemented:
         return direct
     # The adjoint of the arguments is linear in that of the result: its transpose takes tangents the other way.
-    if record.value is None:
+    if not record.shape:
         g.prepare(1)
         u = wrap(g, append(g, INPUT, 0, 0, 0.0, 0.0, 0.0))
         direct = u
     else:
-        u = append_structured(g, INPUT_ARRAY, (), {}, np.zeros(record.value.shape, record.value.dtype))
+        u = append_structured(g, INPUT_ARRAY, (), {}, np.zeros(record.shape, record.dtype))
         direct = of_node(u)
     contributions, given = [], []
     for k, direction in enumerate(directions):

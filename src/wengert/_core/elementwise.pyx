@@ -254,11 +254,6 @@ cdef object read(object x):
     return x
 
 
-cdef inline bint is_wide(int type_number) noexcept:
-    """Are there numbers of this type that a float32 cannot hold?"""
-    return type_number == cnp.NPY_DOUBLE or cnp.NPY_INT <= type_number <= cnp.NPY_ULONGLONG
-
-
 cdef bint find_single(list arguments, int first) except -1:
     """Is the result of float32? So it is if an array is, and no array is of a wider type."""
     cdef bint single = False

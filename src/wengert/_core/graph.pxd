@@ -60,6 +60,7 @@ cdef class Graph:
     cdef list codes  # code objects that origins mean
     cdef dict numbers_of_codes  # of these, by id
     cdef dict records  # of the STRUCTURED nodes, by node, in their order
+    cdef int first_pending  # the first number that is not computed yet, see pending.pxd; 0 if all are
     cdef dict array_adjoints  # of the last sweep through arrays: adjoints by node
     cdef Py_ssize_t array_bytes  # of arrays that were recorded since the last compaction
     cdef Py_ssize_t array_bytes_kept  # of arrays that the last compaction left

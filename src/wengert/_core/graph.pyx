@@ -208,6 +208,8 @@ cdef class Graph:
             if n_adjoints > last + 1:
                 memset(&self.adjoint[last + 1], 0, (n_adjoints - last - 1) * sizeof(double))
         self.n_nodes = last + 1
+        if self.first_pending > last:
+            self.first_pending = 0
         while self.records and next(reversed(self.records)) > last:
             self.records.popitem()
         if self.array_adjoints:
@@ -322,6 +324,9 @@ cdef class Graph:
         if name not in VIEWS:
             raise AttributeError(f"a Graph has no attribute {name!r}; its buffers are {', '.join(VIEWS)}")
         self.viewed = True
+        if self.first_pending:
+            from wengert._core.pending import settle_numbers
+            settle_numbers(self)
         if name == "adjoint":
             check_owner(self)
             self.provide_adjoints()

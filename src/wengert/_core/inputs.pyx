@@ -10,7 +10,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
 import numpy as np
 
-from wengert._core.array_node cimport ArrayNode, append_structured, node_of_array
+from wengert._core.array_node cimport ArrayNode, Record, append_pending, append_structured, node_of_array
 from wengert._core.array_node import INPUT_ARRAY
 from wengert._core.array_sweep cimport has_arrays, sweep_arrays
 from wengert._core.arrays import (
@@ -21,6 +21,7 @@ from wengert._core.current cimport own_graph
 from wengert._core.derive cimport derive, first_of, is_handle, last_of, node_of_handle
 from wengert._core.graph cimport Graph, append, check_owner, refuse_graph
 from wengert._core.number cimport demand_number
+from wengert._core.pending cimport ndarray_of, number_of
 from wengert._core.var cimport Var, node_of, wrap
 from wengert.errors import TracingError
 from wengert.structured import ROWS
@@ -101,7 +102,7 @@ cdef class ArrayInput:
                 outer = expanded([outer], [None])[0]
                 node = outer[0] if len(outer) == 1 and type(outer[0]) is ArrayNode else (
                     assembled_node(self.outer))
-                self.whole = append_structured(own_graph(), INPUT_ARRAY, (node,), {}, (<ArrayNode>node).value)
+                self.whole = alias_of(<ArrayNode>node)
             else:
                 self.whole = append_structured(own_graph(), INPUT_ARRAY, (), {}, values_of(self.outer).copy())
             g = self.whole.graph
@@ -125,6 +126,13 @@ cdef class ArrayInput:
         if result is None:
             return np.zeros(self.shape, np.float32 if self.outer.dtype == np.float32 else np.float64)
         return result
+
+
+cdef ArrayNode alias_of(ArrayNode array):
+    cdef Record record = array.record
+    if record.value is None:
+        return append_pending(own_graph(), INPUT_ARRAY, (array,), {}, record.shape, record.dtype)
+    return append_structured(own_graph(), INPUT_ARRAY, (array,), {}, record.value)
 
 
 cdef int input_op() except -1:
@@ -353,8 +361,8 @@ cdef Graph graph_of(list handles):
 cdef object number_at(Graph g, object handle):
     """The value of a var or array node, or a constant."""
     if type(handle) is Var:
-        return g.value[node_of(<Var>handle)]
-    return (<ArrayNode>handle).value if type(handle) is ArrayNode else handle
+        return number_of(<Var>handle)
+    return ndarray_of(<ArrayNode>handle) if type(handle) is ArrayNode else handle
 
 
 # ---- derivatives ----

@@ -14,6 +14,7 @@ from wengert._core.codes cimport INPUT, LANE, LANE_SUM
 from wengert._core.current cimport own_graph
 from wengert._core.derive cimport node_of_handle
 from wengert._core.graph cimport Graph, append, check_owner, reserve
+from wengert._core.pending cimport keep_what_is_left
 from wengert._core.sharing cimport close_sharing, open_sharing
 from wengert._core.var cimport Var, node_of, wrap
 from wengert.errors import TracingError
@@ -39,6 +40,7 @@ def close_recording(int first):
     g.guards = g.codes = g.numbers_of_codes = g.origin = None
     close_sharing(g, 0)
     g.forget_after(first)
+    keep_what_is_left(g, first)
 
 
 def open_body():
@@ -67,6 +69,8 @@ def close_body(tuple before):
     if not g.open_recordings:
         g.origin = None
     g.forget_after(first)
+    if not g.open_recordings:
+        keep_what_is_left(g, first)
 
 
 def is_in_body():
@@ -94,7 +98,7 @@ def add_input(double value, bint varying):
 def add_array(values):
     """An array as an input of the recording: a node."""
     cdef Graph g = own_graph()
-    handle = append_structured(g, INPUT_ARRAY, (), {}, np.array(values))
+    handle = append_structured(g, INPUT_ARRAY, (), {}, values)
     g.slope1[node_of_handle(handle)] = 1.0
     return handle
 

@@ -57,7 +57,7 @@ cdef class Taping:
         if node not in self.place and self.is_outside(node):
             handle = handle_at(self.g, node)
             self.outside.append(handle)
-            shape = (<ArrayNode>handle).value.shape if type(handle) is ArrayNode else ()
+            shape = (<ArrayNode>handle).record.shape if type(handle) is ArrayNode else ()
             place = self.add("input", "", (), (), shape, FLOAT, None, 0)
             self.outside_entries.append(place)
             record = self.g.records.get(node)
@@ -119,10 +119,9 @@ cdef class Taping:
                       for arg, constant in zip(wanted, record.constants)])
         if record.row is INPUT_ARRAY or (record.row.name == "stop_gradient" and not self.is_body):
             return args[0]
-        shape = () if record.value is None else record.value.shape
         kind = "op" if type(record.row) is ops.Op else "row"
-        return self.add(kind, record.row.name, args, tuple(sorted(record.params.items())), shape, record.dtype, None,
-                        g.origin[node])
+        return self.add(kind, record.row.name, args, tuple(sorted(record.params.items())), record.shape, record.dtype,
+                        None, g.origin[node])
 
     cdef int read_element(self, int node) except -1:
         cdef Graph g = self.g

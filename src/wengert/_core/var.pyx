@@ -275,6 +275,12 @@ cdef object record3(int op, object condition, object a, object b):
     return var_at(g, appended(g, op, node[0], pair, out[0], out[1] if node[0] else x[0], 1.0))
 
 
+cdef int settle_numbers(Graph g) except -1:
+    from wengert._core import pending
+    pending.settle_numbers(g)
+    return 0
+
+
 # ---- the var ----
 
 @cython.final
@@ -512,6 +518,8 @@ cdef class Var:
 
     def __bool__(self):
         cdef int node = checked_node(self)
+        if self.graph.first_pending:
+            settle_numbers(self.graph)
         cdef bint outcome = self.graph.value[node] != 0.0
         if self.graph.open_recordings:
             note_here(self.graph)
@@ -574,6 +582,8 @@ cdef class Var:
 
     def __repr__(self):
         cdef int node = checked_node(self)
+        if self.graph.first_pending:
+            settle_numbers(self.graph)
         return f"Var(data={self.graph.value[node]!r}, grad={self.grad!r})"
 
     def __copy__(self):
