@@ -11,7 +11,7 @@ pytest.importorskip("sklearn", "1.6")
 
 from sklearn import datasets, linear_model, neural_network
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -401,3 +401,11 @@ def test_numbers_too_large_to_square_are_told(solver):
 def test_partial_fit_refuses_what_cannot_be_meant(call, error, what):
     with pytest.raises(error, match=what):
         call(MLPClassifier(**QUICK))
+
+
+def test_what_could_not_be_fitted_is_not_fitted():
+    model = MLPClassifier(**QUICK, early_stopping=True)
+    with pytest.raises(ValueError, match="test_size"):
+        model.fit(X[48:52], Y[48:52])
+    with pytest.raises(NotFittedError):
+        model.predict(X)

@@ -341,7 +341,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
 
     def outputs(self, x: Any) -> np.ndarray[Any, Any]:
         """What the network gives, (n,) or (n, n_outputs)."""
-        check_is_fitted(self, "net_")
+        check_is_fitted(self, "_predictor")
         x = validate_data(self, x, accept_sparse="csr", dtype=self.dtype, reset=False)
         if not hasattr(x, "toarray"):
             return np.asarray(self._predictor(x))
