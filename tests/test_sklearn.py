@@ -11,7 +11,7 @@ pytest.importorskip("sklearn", "1.6")
 
 from sklearn import datasets, linear_model, neural_network
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -306,6 +306,21 @@ def test_too_few_iterations_are_told():
         MLPClassifier(**QUICK | {"max_iter": 2}).fit(X, Y)
 
 
+@pytest.mark.parametrize("of", [np.asarray, sp.csr_array])
+def test_an_interrupt_leaves_the_best_network_so_far(of):
+    def rate(count):
+        if count == 7:
+            raise KeyboardInterrupt
+        return 0.01
+
+    options = QUICK | {"batch_size": 150}
+    with pytest.warns(UserWarning, match="interrupted after 7 iterations"):
+        stopped = MLPClassifier(**options | {"learning_rate_init": rate}).fit(of(X), Y)
+    seven = MLPClassifier(**options | {"max_iter": 7}).fit(of(X), Y)
+    assert stopped.loss_curve_ == seven.loss_curve_
+    np.testing.assert_array_equal(stopped.predict_proba(X), seven.predict_proba(X))
+
+
 def test_grid_search_over_a_pipeline_in_two_processes():
     pipeline = make_pipeline(StandardScaler(), MLPClassifier(solver="lbfgs", max_iter=50, random_state=0))
     grid = {"mlpclassifier__hidden_layer_sizes": [(), (8,)], "mlpclassifier__alpha": [0.1, 1e4]}
@@ -386,3 +401,11 @@ def test_numbers_too_large_to_square_are_told(solver):
 def test_partial_fit_refuses_what_cannot_be_meant(call, error, what):
     with pytest.raises(error, match=what):
         call(MLPClassifier(**QUICK))
+
+
+def test_what_could_not_be_fitted_is_not_fitted():
+    model = MLPClassifier(**QUICK, early_stopping=True)
+    with pytest.raises(ValueError, match="test_size"):
+        model.fit(X[48:52], Y[48:52])
+    with pytest.raises(NotFittedError):
+        model.predict(X)

@@ -182,6 +182,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         if history.stopped == "epochs":
             what = f"not converged after {self.n_iter_} iterations; more (max_iter) or a larger learning rate may help"
             warnings.warn(what, ConvergenceWarning, stacklevel=3)
+        elif history.stopped == "interrupted":
+            warnings.warn(f"interrupted after {self.n_iter_} iterations; this is the best so far", stacklevel=3)
         return self
 
     def train(self, x: Any, y: Any, weights: Any, held_out: Any, size: int, seed: int) -> History:
@@ -238,9 +240,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
 
     def checked(self, x: Any, y: Any, sample_weight: Any, is_first: bool) -> tuple[Any, Any, Any, int]:
         """The data as numbers, and a seed."""
-        x, y = validate_data(
-            self, x, y, accept_sparse="csr", dtype=self.dtype, multi_output=True, y_numeric=False, reset=is_first
-        )
+        x, y = validate_data(self, x, y, accept_sparse="csr", dtype=self.dtype, multi_output=True, reset=is_first)
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, x, dtype=self.dtype, ensure_non_negative=True)
@@ -341,7 +341,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
 
     def outputs(self, x: Any) -> np.ndarray[Any, Any]:
         """What the network gives, (n,) or (n, n_outputs)."""
-        check_is_fitted(self, "net_")
+        check_is_fitted(self, "_predictor")
         x = validate_data(self, x, accept_sparse="csr", dtype=self.dtype, reset=False)
         if not hasattr(x, "toarray"):
             return np.asarray(self._predictor(x))

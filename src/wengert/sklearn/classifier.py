@@ -84,7 +84,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     Notes
     -----
-    Sparse X is never dense as a whole but for "lbfgs": it is copied batch by batch, and predicted block by block.
+    Sparse X is never dense as a whole but for "lbfgs": it is copied batch by batch, and predicted block by block. That
+    saves memory, not time: a batch is multiplied as a dense matrix.
 
     Examples
     --------
