@@ -432,3 +432,14 @@ def test_without_a_package(folder, capsys, monkeypatch, model, package, command)
     code, _, err = run(capsys, *arguments)
     assert code == 2
     assert "pip install 'wengert[nn]'" in err
+
+
+def test_without_matplotlib_there_is_a_model_but_no_curve(folder, capsys, monkeypatch, tmp_path):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    model = tmp_path / "net.safetensors"
+    code, out, err = run(capsys, "train", folder / "wine.csv", "--target", "target", "--epochs", 1, "--output", model)
+    assert (code, err) == (0, "")
+    assert "none: a learning curve needs matplotlib" in " ".join(out.split())
+    assert [*tmp_path.iterdir()] == [model]
