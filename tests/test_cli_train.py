@@ -191,6 +191,16 @@ def test_every_row_has_a_prediction(capsys, tmp_path):
     assert (tmp_path / "p.csv").read_text() == out
 
 
+def test_names_of_any_script(tmp_path):
+    """Also where the locale has no letters for them, and in the names of files."""
+    table = write(tmp_path / "výška.csv", {"高さ": [1, 2, 3, 4] * 10, "Größe": [1.5, 2.5, 3.5, 4.5] * 10})
+    for arguments in (["train", table, "--target", "Größe"], ["predict", table.with_suffix(".safetensors"), table]):
+        command = [*COMMAND, *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert "Größe" in done.stdout.decode()
+
+
 # ---- Ctrl-C ----
 
 
@@ -246,7 +256,7 @@ GOOD = {"age": [21, 35, 50, 28] * 10, "price": [1.5, 3.25, 7.0, 2.5] * 10}
         (GOOD, ["--target", "price", "--drop", "age"], "no column to predict 'price' from"),
         (GOOD, ["--target", "price", "--balanced"], "is a number"),
         (GOOD, ["--target", "price", "--output", "nowhere/net"], "cannot write nowhere"),
-        (GOOD, ["--target", "price", "--output", "."], "is a folder"),
+        (GOOD, ["--target", "price", "--output", "."], "it is a folder"),
         (GOOD, ["--target", "price", "--output", "table.csv"], "would replace"),
         (GOOD, ["--target", "price", "--lr", "1e30"], "layer"),
         (GOOD | {"price": [2] * 40}, ["--target", "price"], "'2' in every row"),
@@ -422,3 +432,14 @@ def test_without_a_package(folder, capsys, monkeypatch, model, package, command)
     code, _, err = run(capsys, *arguments)
     assert code == 2
     assert "pip install 'wengert[nn]'" in err
+
+
+def test_without_matplotlib_there_is_a_model_but_no_curve(folder, capsys, monkeypatch, tmp_path):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    model = tmp_path / "net.safetensors"
+    code, out, err = run(capsys, "train", folder / "wine.csv", "--target", "target", "--epochs", 1, "--output", model)
+    assert (code, err) == (0, "")
+    assert "none: a learning curve needs matplotlib" in " ".join(out.split())
+    assert [*tmp_path.iterdir()] == [model]

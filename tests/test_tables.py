@@ -2,6 +2,8 @@
 
 import json
 import math
+import pathlib
+import tempfile
 
 import numpy as np
 import pytest
@@ -264,6 +266,27 @@ def test_balancing_weights_give_each_class_the_same_weight():
     assert sums == pytest.approx([len(weights) / 3] * 3)
 
 
+CELLS = ["", "NA", "0", "1", "2", "-1.5", "1e308", "inf", "nan", "a", "b", "é", "'", "2020-01-02", "True", "x" * 99]
+
+
+@given(st.lists(st.lists(st.sampled_from(CELLS), min_size=3, max_size=3), min_size=1, max_size=30), st.integers(0, 9))
+def test_any_table_is_learned_from_or_refused(rows, seed):
+    frame = polars.DataFrame(rows, schema=["a", "b", "y"], orient="row")
+    try:
+        task = table_tasks.Task.of(frame, "y", seed=seed)
+    except wg.errors.TableError:
+        return
+    n = 0
+    for part in (task.train, task.validation, task.test):
+        assert part.x.shape == (len(part.y), task.recipe.width)
+        assert len(part.y) > 0
+        assert np.isfinite(part.x).all()
+        assert np.isfinite(part.y).all()
+        n += len(part.y)
+    assert n + task.n_without_target == len(rows)
+    assert Recipe.from_json(json.loads(json.dumps(task.recipe.to_json()))) == task.recipe
+
+
 # ---- recipes in files ----
 
 RECIPES = [
@@ -325,6 +348,19 @@ def test_csv_files(tmp_path, data, rows):
     path = tmp_path / "t.csv"
     path.write_bytes(data)
     assert read_csv(path).rows() == rows
+
+
+@given(st.binary(max_size=200) | st.text('ab1,;"\n\r\t \ufeff', max_size=60).map(str.encode))
+def test_any_bytes_are_a_table_or_refused(data):
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "t.csv")
+        path.write_bytes(data)
+        try:
+            frame = read_csv(path)
+        except wg.errors.TableError:
+            return
+    assert frame.height > 0
+    assert set(frame.dtypes) == {polars.String}
 
 
 @pytest.mark.parametrize(

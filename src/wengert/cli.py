@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import platform
@@ -39,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     predict = commands.add_parser("predict", help="predict that column for the rows of another CSV file")
     cli_predict.add_options(predict)
     predict.set_defaults(run=cli_predict.run)
+    for stream in (sys.stdout, sys.stderr):  # tables may have names of any script, and files any bytes as names
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     options = parser.parse_args(arguments)
     try:
         return options.run(options)  # type: ignore[no-any-return]

@@ -15,8 +15,9 @@ from wengert.training import History
 
 def show(what: str, text: str) -> None:
     """Print a line, or more if it is long."""
-    indents = {"initial_indent": f"{what:<10}", "subsequent_indent": " " * 10}
-    print(TextWrapper(80, break_long_words=False, break_on_hyphens=False, **indents).fill(text))
+    wrapper = TextWrapper(80, break_long_words=False, break_on_hyphens=False)
+    wrapper.initial_indent, wrapper.subsequent_indent = f"{what:<10}", " " * 10
+    print(wrapper.fill(text))
 
 
 def show_table(task: Task, path: Path, frame: Frame) -> None:

@@ -46,10 +46,11 @@ def read_csv(path: str | Path) -> Frame:
     Examples
     --------
     >>> import tempfile, pathlib
+    >>> from wengert.csv_files import read_csv
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "trees.csv")
     ...     _ = path.write_text("kind;height\\noak;21,5\\nfir;\\n")
-    ...     frame = wg.csv_files.read_csv(path)
+    ...     frame = read_csv(path)
     >>> frame.to_dict(as_series=False)
     {'kind': ['oak', 'fir'], 'height': ['21.5', None]}
     """
@@ -67,7 +68,7 @@ def read_csv(path: str | Path) -> Frame:
     names = [text.strip() if text else f"column {k}" for k, text in enumerate(lines.row(0), 1)]
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
-        raise TableError(f"{path} has {count} columns called {name!r}; give each a name of its own")
+        raise TableError(f"{path} has {count} columns called {name[:40]!r}; give each a name of its own")
     text = polars.all().str.strip_chars()
     if separator == ";":  # where this is the separator, the comma is the decimal point
         text = text.str.replace(r"^([+-]?\d*),(\d+)$", "${1}.${2}")
@@ -79,6 +80,7 @@ def read_csv(path: str | Path) -> Frame:
 
 def checked_text(data: bytes, path: str | Path) -> bytes:
     """The bytes of a text in UTF-8, with line feeds, and none at the end."""
+    data = data.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n")
     if not data.strip():
         raise TableError(f"{path} is empty")
     if data.startswith(UTF16):
@@ -91,7 +93,6 @@ def checked_text(data: bytes, path: str | Path) -> bytes:
         line = data.count(b"\n", 0, error.start) + 1
         what = f"byte 0x{data[error.start]:02x} in line {line} is not UTF-8"
         raise TableError(f"{path} has a wrong encoding: {what}; save it as UTF-8 (often it is Latin-1)") from error
-    data = data.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n")
     return data if b"\n" in data else data.replace(b"\r", b"\n")
 
 

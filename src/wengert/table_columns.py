@@ -209,7 +209,8 @@ def mean_and_std(values: Array) -> tuple[float, float]:
 
 def shortened(names: Sequence[str], most: int = 6) -> str:
     """Some of the names, and how many there are if these are not all."""
-    shown = ", ".join(name if len(name) <= 40 else f"{name[:37]}..." for name in names[:most])
+    printable = [name if name.isprintable() else repr(name) for name in names[:most]]
+    shown = ", ".join(name if len(name) <= 40 else f"{name[:37]}..." for name in printable)
     return shown if len(names) <= most else f"{shown}, ... ({len(names)})"
 
 

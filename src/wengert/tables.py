@@ -109,7 +109,8 @@ def classes_of(texts: Texts, task: str | None = None) -> tuple[list[str], Array]
     Examples
     --------
     >>> import polars
-    >>> wg.tables.classes_of(polars.Series("grown", ["yes", "no", "no", "yes"]))
+    >>> from wengert.tables import classes_of
+    >>> classes_of(polars.Series("grown", ["yes", "no", "no", "yes"]))
     (['no', 'yes'], array([1, 0, 0, 1]))
     """
     values = numbers(texts)
@@ -118,7 +119,7 @@ def classes_of(texts: Texts, task: str | None = None) -> tuple[list[str], Array]
         raise TableError(f"the target {name!r} is to be a number, but holds {examples(texts.filter(np.isnan(values)))}")
     is_numeric = bool(np.isfinite(values).all())
     if texts.n_unique() == 1 or (is_numeric and np.ptp(values) == 0):
-        raise TableError(f"the target {name!r} is {texts[0]!r} in every row, so there is nothing to learn")
+        raise TableError(f"the target {name!r} is {examples(texts[:1])} in every row, so there is nothing to learn")
     is_whole = is_numeric and bool((values == np.floor(values)).all() and np.abs(values).max() < 2**53)
     labels = values.astype(np.int64).astype(str).tolist() if is_whole else texts.to_list()
     levels = sorted(set(labels), key=int if is_whole else None)
@@ -151,8 +152,9 @@ class Recipe:
     Examples
     --------
     >>> import polars
+    >>> from wengert.tables import Quantity, Recipe
     >>> frame = polars.DataFrame({"kind": ["oak", "fir", "oak", None], "height": [21.0, None, 17.0, 19.0]})
-    >>> recipe = wg.tables.Recipe.learned(frame, wg.tables.Quantity("age", 50.0, 10.0))
+    >>> recipe = Recipe.learned(frame, Quantity("age", 50.0, 10.0))
     >>> numbers, _ = recipe.encoded(frame)
     >>> recipe.names
     ['kind fir', 'kind oak', 'kind missing', 'height', 'height missing']
