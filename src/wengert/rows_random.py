@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from wengert.row_shapes import DOUBLE
 from wengert.structured import structured
 
 # The state of the generator has a counter of 256 bits, 64 of which number the draws of one call.
@@ -22,6 +23,7 @@ def _uniform(count: Any, *, seed: int, stream: int, shape: tuple[int, ...]) -> n
 structured(
     "uniform",
     value=_uniform,
+    shape=lambda count, *, seed, stream, shape: (shape, DOUBLE),
     vjp=(None,),
     doc="Numbers between 0 and 1 that a counter, a seed and the number of a stream determine.",
 )
