@@ -61,7 +61,8 @@ def pieces_of(reading: Reading, x: Value) -> list[Value]:
 
 
 def in_memory(reading: Reading, x: Value) -> Value:
-    """A vector whose elements follow each other in memory."""
+    """A vector of floats that follow each other in memory."""
+    x = Value(reading.float_term(x), None, x.shape, reading.dtype)
     view = reading.view_of(x)
     if view.size == math.prod(x.shape) and (view.size == 1 or view.is_whole):
         return x

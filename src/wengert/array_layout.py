@@ -181,7 +181,7 @@ class Layout:
             for value in row.operands:
                 size = math.prod(value.shape)
                 base = self.base_of(value)
-                if size and self.is_movable(base) and self.is_all(value, base):
+                if size and value.dtype.kind == "f" and self.is_movable(base) and self.is_all(value, base):
                     self.inside[base] = (("row", number), start)
                 start += size
 

@@ -123,8 +123,8 @@ def write_code(list nodes, list targets, bint varies, int first_free):
     n_places : int
         Slots, or pool entries up to the last one used.
     places : list of int
-        Of each of `nodes`: slot or pool entry at the time it is there, -1 for none. The slots of leaves are theirs
-        alone, since they may be memory that is read in place.
+        Of each of `nodes`: slot or pool entry at the time it is there, -1 for none. The slots of leaves and
+        targets are theirs alone, since they may be memory that is read and written in place.
     """
     cdef Terms terms = Terms(len(nodes))
     cdef int n = <int>len(nodes), i, k, t, arg, n_used = first_free, n_free = 0
@@ -156,8 +156,10 @@ def write_code(list nodes, list targets, bint varies, int first_free):
                         uses[term_of[arg]] += 1
         term_of[i] = t
     wanted = []
+    cdef unsigned char[::1] is_target = np.zeros(n + 1, np.uint8)
     for i, pool_place in targets:
         t = term_of[i]
+        is_target[t] = 1
         uses[t] += 2  # never swallowed by a superinstruction
         wanted.append(t)
         if pool_place >= 0:
@@ -210,7 +212,7 @@ def write_code(list nodes, list targets, bint varies, int first_free):
             instruction[i].dst = place[t]
         else:
             # Before the arguments are given back: a kernel must not write where it reads.
-            if n_free:
+            if n_free and not (varies and is_target[t]):
                 n_free -= 1
                 place[t] = free[n_free]
             else:
