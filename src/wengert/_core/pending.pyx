@@ -209,9 +209,13 @@ cdef int compute(Graph g, int node) except -1:
 
 
 cdef object value_of_record(Graph g, int node, Record record):
-    cdef list values = [g.value[arg] if constant is None and not is_array_node(g, arg) else
-                        (<Record>g.records[arg]).value if constant is None else constant
-                        for arg, constant in zip(argument_nodes(g, node), record.constants)]
+    cdef list values = []
+    cdef int arg
+    for arg, constant in zip(argument_nodes(g, node), record.constants):
+        if constant is not None:
+            values.append(constant)
+        else:
+            values.append((<Record>g.records[arg]).value if is_array_node(g, arg) else g.value[arg])
     if record.row is INPUT_ARRAY:
         return values[0]
     if record.row is ASSEMBLE:
