@@ -65,13 +65,13 @@ def test_the_shape_rule_foresees_the_value(case: Case, dtype: Any) -> None:
             assert foreseen[1] == value.dtype
 
 
-def test_every_row_has_a_case_that_is_foreseen() -> None:
+def test_every_shape_rule_has_a_case_that_it_foresees() -> None:
     foreseen = {
         case.row
         for case in ALL
         if ROWS[case.row].foreseen(*hidden(case, np.float64), **{**ROWS[case.row].defaults, **case.params})
     }
-    assert foreseen == set(CASES)
+    assert foreseen == {name for name in CASES if ROWS[name].shape is not None}
 
 
 DTYPES = [np.float64, np.float32, np.float16, np.int8, np.int64, np.uint16, np.bool_]
