@@ -65,13 +65,13 @@ def test_the_shape_rule_foresees_the_value(case: Case, dtype: Any) -> None:
             assert foreseen[1] == value.dtype
 
 
-def test_every_row_has_a_case_that_is_foreseen() -> None:
+def test_every_shape_rule_has_a_case_that_it_foresees() -> None:
     foreseen = {
         case.row
         for case in ALL
         if ROWS[case.row].foreseen(*hidden(case, np.float64), **{**ROWS[case.row].defaults, **case.params})
     }
-    assert foreseen == set(CASES)
+    assert foreseen == {name for name in CASES if ROWS[name].shape is not None}
 
 
 DTYPES = [np.float64, np.float32, np.float16, np.int8, np.int64, np.uint16, np.bool_]
@@ -87,20 +87,13 @@ def test_elementwise_results_are_foreseen(name: str, first: Any, second: Any) ->
     seen: list[tuple[Any, Any]] = []
 
     def f(x: Any) -> Any:
-        made = [x * 0.0 if k < 0 else ROWS.cast(x, dtype=a.dtype) for k, a in enumerate(arrays)]
-        made = [ROWS.reshape(ROWS.getitem(m, key=freeze_first(a.size)), shape=a.shape) for m, a in zip(made, arrays)]
+        made = [ROWS.cast(np.reshape(x[: a.size], a.shape), dtype=a.dtype) for a in arrays]
         y = getattr(wg, name)(*made)
         seen.append((y.shape, y.dtype))
         return np.sum(ROWS.cast(y, dtype=np.dtype(np.float64)))
 
     wg.compile(f)(np.ones(6))
     assert seen == [(want.shape, want.dtype)]
-
-
-def freeze_first(n: int) -> Any:
-    from wengert.index_keys import freeze
-
-    return freeze((slice(0, n),))
 
 
 # ---- who asks gets the value that an eager call gives ----

@@ -63,7 +63,7 @@ class Structured:
 
     name: str
     compute: Callable[..., Any]
-    shape: Callable[..., tuple[tuple[int, ...], np.dtype[Any]] | None]
+    shape: Callable[..., tuple[tuple[int, ...], np.dtype[Any]] | None] | None
     vjp: tuple[Rule | None, ...] | Callable[..., Any]
     linear: bool
     doc: str
@@ -103,6 +103,8 @@ class Structured:
 
     def foreseen(self, *args: Any, **params: Any) -> tuple[tuple[int, ...], np.dtype[Any]] | None:
         """Shape and dtype of the result for arguments that have these; None where only the value can tell."""
+        if self.shape is None:
+            return None
         try:
             return self.shape(*args, **params)
         except (ValueError, IndexError, TypeError):
@@ -142,7 +144,7 @@ def structured(
     name: str,
     *,
     value: Callable[..., Any],
-    shape: Callable[..., tuple[tuple[int, ...], np.dtype[Any]] | None],
+    shape: Callable[..., tuple[tuple[int, ...], np.dtype[Any]] | None] | None = None,
     vjp: tuple[Rule | None, ...] | Callable[..., Any],
     doc: str,
     linear: bool = False,
@@ -157,6 +159,7 @@ def structured(
         ``(*arrays, **params)`` to the result, by NumPy.  Parameters are keyword-only.
     shape : callable
         ``(*arrays, **params)`` to the shape and the dtype of the result, from those of the arrays; see `row_shapes`.
+        Without it, the value is computed wherever the row is recorded.
     vjp : tuple of (callable or None), or callable
         For each argument ``(g, y, *args, **params)`` to its adjoint, or None, which may be left out at the end; for
         rows of any number of arguments one function ``(k, g, y, *args, **params)``.

@@ -50,12 +50,12 @@ cdef class ArrayNode:
         raise TypeError("a node belongs to its graph")
 
 
-cdef ArrayNode wrap_array(Graph g, int node):
+cdef ArrayNode wrap_array(Graph g, int node, Record record):
     """A new handle on the node of an array."""
     cdef ArrayNode array = ArrayNode.__new__(ArrayNode)
     array.place = hold(g, node, <void*>array)
     array.graph = g
-    array.record = <Record>g.records[node]
+    array.record = record
     return array
 
 
@@ -67,7 +67,7 @@ cdef object handle_at(Graph g, int node):
     if is_array_node(g, node):
         if g.place_of[node] >= 0:
             return <ArrayNode>g.places[g.place_of[node]].var
-        return wrap_array(g, node)
+        return wrap_array(g, node, g.records[node])
     return var_at(g, node)
 
 
@@ -123,7 +123,7 @@ cdef object append_record(Graph g, Record record, tuple arguments, double number
     else:
         node = append(g, STRUCTURED, before, last, number, 0.0, 0.0)
     g.records[node] = record
-    return wrap_array(g, node) if record.shape else wrap(g, node)
+    return wrap_array(g, node, record) if record.shape else wrap(g, node)
 
 
 cdef int check_same(Graph g, Graph other) except -1:

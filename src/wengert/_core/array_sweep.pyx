@@ -143,4 +143,3 @@ cdef int hand_back(Graph g, int node, Record record, dict found, dict elements, 
             else:
                 add(found, owned, arg, np.asarray(contribution, dtype))
     return 0
-

@@ -666,7 +666,7 @@ def apply(row, tuple arguments, dict params):
 cdef object recorded(row, tuple arguments, dict params):
     """Apply a row to whole arrays and append a node for it."""
     cdef Graph g = own_graph()
-    cdef list handles = []
+    cdef list handles = [], values = []
     cdef tuple given
     if g.open_recordings and g.open_lanes:
         raise NeedsArrays
@@ -677,8 +677,13 @@ cdef object recorded(row, tuple arguments, dict params):
         result = foreseen(row, given, params)
         if result is not None:
             return of_node(append_pending(g, row, given, params, result[0], result[1]))
-    value = value_of_row(row, [ndarray_of(<ArrayNode>x) if type(x) is ArrayNode else
-                               number_of(<Var>x) if type(x) is Var else x for x in given], params)
+    for x in given:
+        if type(x) is ArrayNode:
+            x = ndarray_of(<ArrayNode>x)
+        elif type(x) is Var:
+            x = number_of(<Var>x)
+        values.append(x)
+    value = value_of_row(row, values, params)
     if not g.open_recordings and isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biu":
         return value  # no derivative goes through it, and nothing will be replayed
     return of_node(append_structured(g, row, given, params, value))

@@ -1,7 +1,7 @@
 # What is the value of a node that was recorded without one?
 #
-# While a function is recorded for a program, operations on large arrays note the shape and the dtype of their result and
-# compute nothing: the program will. Such a node is pending, and so is every number that is made from it: from
+# While a function is recorded for a program, operations on large arrays note the shape and the dtype of their result
+# and compute nothing: the program will. Such a node is pending, and so is every number that is made from it: from
 # `first_pending` on, `value` and the slopes of a graph may be anything. They are computed, by the same kernels, when
 # somebody asks for a value: a branch, a loop that wants an example, a row of which nobody knows the shape beforehand.
 

@@ -7,6 +7,8 @@ pass up computes it. Nothing recurses, and what was computed is kept.
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
 
+import math
+
 import numpy as np
 
 from wengert import ops
@@ -21,6 +23,9 @@ from wengert._core.var cimport Var, node_of
 
 cnp.import_array()
 
+cdef enum:
+    HUGE = 1 << 24  # elements from which on somebody looks whether there is memory for them
+
 ctypedef void (*eager_t)(const double* x, double* out) noexcept nogil
 
 cdef eager_t* eager = <eager_t*>PyCapsule_GetPointer(kernels.table, "wengert.eager")
@@ -28,6 +33,7 @@ cdef unsigned char[N_CODES] ARITY
 for _row in ops.OPS.values():
     ARITY[<int>_row.code] = _row.arity
 cdef Py_ssize_t n_large = LARGE
+cdef frozenset VIEWS = frozenset(("broadcast_to", "transpose", "getitem"))  # rows whose result takes no memory
 cdef object DOUBLE = np.dtype(np.float64), SINGLE = np.dtype(np.float32), BOOL = np.dtype(np.bool_)
 
 
@@ -57,10 +63,17 @@ cdef bint should_wait(Graph g, tuple arguments) except -1:
 
 cdef object foreseen(object row, tuple arguments, dict params):
     if type(row) is ops.Op:
-        return foreseen_elementwise(row.code, arguments)
-    # An array node shows its shape and its dtype; a number is a weak one, whichever it is.
-    return row.foreseen(*[(<ArrayNode>x).record if type(x) is ArrayNode else 0.0 if type(x) is Var else x
-                          for x in arguments], **params)
+        found = foreseen_elementwise(row.code, arguments)
+    else:
+        # An array node shows its shape and its dtype; a number is a weak one, whichever it is.
+        found = row.foreseen(*[(<ArrayNode>x).record if type(x) is ArrayNode else 0.0 if type(x) is Var else x
+                               for x in arguments], **params)
+    if found is not None and row.name not in VIEWS and math.prod(found[0]) > HUGE:
+        try:
+            np.empty(found[0], found[1])
+        except (MemoryError, ValueError):
+            return None  # computing it says so, here and now, and not the program after hours of a loop
+    return found
 
 
 cdef object foreseen_elementwise(int op, tuple arguments):
@@ -196,9 +209,13 @@ cdef int compute(Graph g, int node) except -1:
 
 
 cdef object value_of_record(Graph g, int node, Record record):
-    cdef list values = [g.value[arg] if constant is None and not is_array_node(g, arg) else
-                        (<Record>g.records[arg]).value if constant is None else constant
-                        for arg, constant in zip(argument_nodes(g, node), record.constants)]
+    cdef list values = []
+    cdef int arg
+    for arg, constant in zip(argument_nodes(g, node), record.constants):
+        if constant is not None:
+            values.append(constant)
+        else:
+            values.append((<Record>g.records[arg]).value if is_array_node(g, arg) else g.value[arg])
     if record.row is INPUT_ARRAY:
         return values[0]
     if record.row is ASSEMBLE:
