@@ -151,9 +151,10 @@ class Writer:
         if row.name == "loop":
             self.loops.append(loop_tables(row, self.wants_carry(step.row)))
             return {**made, "kind": "loop", "number": len(self.loops) - 1}
-        params = self.kernel_params(row)
+        name = self.kernel_of(row)
+        params = None if name is None else kernel_params(name, dict(row.params), shapes_of(row))
         if params is not None:
-            return {**made, "kind": "kernel", "name": row.name, "params": params}
+            return {**made, "kind": "kernel", "name": name, "params": params}
         return {**made, "kind": "python", "number": step.row}
 
     def wants_carry(self, number: int) -> list[bool]:
@@ -168,15 +169,15 @@ class Writer:
             result.append(any(low < b and a < high for low, high in spans for a, b in ends))
         return result
 
-    def kernel_params(self, row: Row) -> list[int] | None:
-        """What the kernel of a row reads, or None if Python has to compute it."""
+    def kernel_of(self, row: Row) -> str | None:
+        """Name of the kernel that may compute a row, or None if Python has to."""
+        if row.name == "take" and all(v.view is not None and v.dtype == np.int64 for v in row.operands):
+            return "take_integers"
         for k, value in enumerate(row.operands):
             is_index = row.name in INDEXED and k == 1
             if (value.view is not None) != is_index or (not is_index and value.dtype.kind != "f"):
                 return None
-        if row.dtype.kind != ("i" if row.name in PLACES else "f"):
-            return None
-        return kernel_params(row.name, dict(row.params), [*[v.shape for v in row.operands], row.shape])
+        return row.name if row.dtype.kind == ("i" if row.name in PLACES else "f") else None
 
     def array(self, place: tuple[int, int], kind: str, shape: Shape, strides: tuple[int, ...]) -> dict[str, Any]:
         item = 4 if kind == "f" else 8
@@ -353,3 +354,8 @@ class Writer:
         """Lanes of a block."""
         widest = next((width for width, n_bytes in WIDTHS if width * self.item * n_slots <= n_bytes), NARROWEST)
         return min(widest, (chunk + 7) // 8 * 8)
+
+
+def shapes_of(row: Row) -> list[Shape]:
+    """Shapes of the operands, then of the result."""
+    return [*[v.shape for v in row.operands], row.shape]

@@ -62,7 +62,10 @@ def load(path: Path) -> tuple[MLP, Recipe]:
         recipe = Recipe.from_json(extra)
     except ProgramFormatError as error:
         raise ProgramFormatError(f"{path} was not written by wengert train: {error}") from error
-    sizes, wanted = (net.settings["n_in"], net.settings["n_outs"][-1]), (recipe.width, recipe.target.width)
+    sizes, wanted = (
+        (net.layers[0].weights.shape[0], net.layers[-1].weights.shape[1]),
+        (recipe.width, recipe.target.width),
+    )
     if sizes != wanted:
         raise ProgramFormatError(f"{path} is damaged: its network has sizes {sizes}, but its recipe {wanted}")
     return net, recipe
