@@ -28,7 +28,7 @@ from wengert._core.plan import Plan
 from wengert._core.program import Program
 from wengert._core.taping import tape_of
 from wengert._core.var import Var
-from wengert.array_plan import ArrayProgram
+from wengert.array_programs.plan import ArrayProgram
 from wengert.errors import FrozenNumberWarning, NeedsArrays
 from wengert.long_loops import warn_of_long_loops
 from wengert.signatures import NUMBER, Arguments, Shape, numbers_in, size, without

@@ -37,7 +37,7 @@ cdef enum:
     MOST_IN_A_LANE = 4096  # elements of an array, or products of a matmul, in a mapped function that runs over lanes
 
 surface = None
-"""The functions of NumPy that take these arrays: numpy_functions.py, which puts itself here."""
+"""The functions of NumPy that take these arrays: numpy_rules/functions.py, which puts itself here."""
 
 cdef object FLOAT = np.dtype(np.float64)
 cdef dict MOVES = {"reshape": 1, "transpose": 1, "broadcast_to": 1, "getitem": 1, "take": 1, "take_along": 1, "put": 2,

@@ -1,6 +1,6 @@
 """How does a recording with arrays become a tape?
 
-The tape (array_tape.py) lists what outputs and guards need of a recording, arrays and scalars alike, in the order of
+The tape (array_programs/tape.py) lists what outputs and guards need of a recording, arrays and scalars alike, in the order of
 the graph. That of a function of one lane may use what was recorded before it, which then is among its inputs.
 """
 
@@ -17,7 +17,7 @@ from wengert._core.current cimport own_graph
 from wengert._core.derive cimport is_handle, node_of_handle
 from wengert._core.graph cimport Graph
 from wengert._core.origin cimport position
-from wengert.array_tape import Tape, TapeNode
+from wengert.array_programs.tape import Tape, TapeNode
 from wengert.errors import TracingError
 
 cdef dict ROW_OF = {row.code: row for row in ops.OPS.values()}
