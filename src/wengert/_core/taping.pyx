@@ -139,10 +139,7 @@ cdef class Taping:
         for handle, which, index in inputs:
             place = taken[which]
             if index is not None:
-                dtype = self.nodes[place].dtype
-                place = self.add("row", "getitem", (place,), (("key", index),), (), dtype, None, 0)
-                if dtype is not FLOAT:  # an element of integers that are indices elsewhere
-                    place = self.add("row", "cast", (place,), (("dtype", FLOAT),), (), FLOAT, None, 0)
+                place = self.add("row", "getitem", (place,), (("key", index),), (), FLOAT, None, 0)
             self.place[node_of_handle(handle)] = place
         return 0
 

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from wengert._core import functions
+from wengert._core.arrays import VarArray, as_indices
+from wengert._core.var import Var
 from wengert.numpy_rules.arguments import (
     Array,
     as_array,
@@ -108,6 +110,14 @@ def clip(
 # ---- taking by indices ----
 
 
+def integers(index: Array) -> Array:
+    """Indices as integers."""
+    known = as_indices(index) if isinstance(index, Var | VarArray) else None
+    if known is not None:
+        return known
+    return rows.cast(index, dtype=np.dtype(np.intp)) if dtype_of(index) != np.intp else index
+
+
 @implements("take")
 def take(a: Array, indices: Array, axis: int | None = None, out: None = None, mode: str = "raise") -> Array:
     unsupported("take", out=out)
@@ -117,7 +127,7 @@ def take(a: Array, indices: Array, axis: int | None = None, out: None = None, mo
         index = np.clip(index, 0, length - 1)
     elif mode == "wrap":
         index = index % length
-    index = rows.cast(index, dtype=np.dtype(np.intp)) if dtype_of(index) != np.intp else index
+    index = integers(index)
     if not is_var(index) and size_of(index) and not -length <= index.min() <= index.max() < length:
         raise IndexError(f"an index is out of bounds for an axis of {length} elements")
     return rows.take(x, index, axis=axis)
@@ -126,7 +136,7 @@ def take(a: Array, indices: Array, axis: int | None = None, out: None = None, mo
 @implements("take_along_axis")
 def take_along_axis(arr: Array, indices: Array, axis: int | None = -1) -> Array:
     x, axis = (np.ravel(arr), 0) if axis is None else (as_array(arr), one_axis(axis, len(shape_of(arr))))
-    index = as_array(indices)
+    index = integers(as_array(indices))
     require_shape(len(shape_of(index)) == len(shape_of(x)), "take_along_axis", x, index)
     shape = list(np.broadcast_shapes(*(tuple(np.delete(shape_of(z), axis)) for z in (x, index))))
     x = np.broadcast_to(x, (*shape[:axis], shape_of(x)[axis], *shape[axis:]))
