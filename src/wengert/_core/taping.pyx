@@ -1,7 +1,7 @@
 """How does a recording with arrays become a tape?
 
-The tape (array_programs/tape.py) lists what outputs and guards need of a recording, arrays and scalars alike, in the order of
-the graph. That of a function of one lane may use what was recorded before it, which then is among its inputs.
+The tape (array_programs/tape.py) lists what outputs and guards need of a recording, arrays and scalars alike, in the
+order of the graph. That of a function of one lane may use what was recorded before it, which then is among its inputs.
 """
 
 import math
