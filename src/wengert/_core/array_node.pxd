@@ -29,6 +29,9 @@ cdef inline int node_of_array(ArrayNode array) noexcept:
 # Append the application of a row. Arguments are vars, array nodes and constants; gives a Var if `value` is a number.
 cdef object append_structured(Graph g, object row, tuple arguments, dict params, object value)
 
+# The same of one argument (`right` is None) or two, and a value that was just computed: an ndarray, or a number.
+cdef object append_value(Graph g, object row, object left, object right, dict params, object value)
+
 # The same without a value: it is computed when somebody asks for it.
 cdef object append_pending(Graph g, object row, tuple arguments, dict params, tuple shape, object dtype)
 
