@@ -4,6 +4,8 @@
 # or only the shape and the dtype of that; see pending.pxd.
 # A row is an `ops.Op`, which goes elementwise, or a `structured.Structured`.
 
+cimport numpy as cnp
+
 from wengert._core.graph cimport Graph
 
 cdef class Record:
@@ -25,6 +27,16 @@ cdef class ArrayNode:
 
 cdef inline int node_of_array(ArrayNode array) noexcept:
     return array.graph.places[array.place].node
+
+
+cdef inline tuple shape_of(cnp.ndarray value):
+    """Its `shape`, of few axes without a look-up."""
+    cdef cnp.npy_intp* lengths = cnp.PyArray_DIMS(value)
+    if cnp.PyArray_NDIM(value) == 1:
+        return (lengths[0],)
+    if cnp.PyArray_NDIM(value) == 2:
+        return (lengths[0], lengths[1])
+    return tuple([lengths[axis] for axis in range(cnp.PyArray_NDIM(value))])
 
 # Append the application of a row. Arguments are vars, array nodes and constants; gives a Var if `value` is a number.
 cdef object append_structured(Graph g, object row, tuple arguments, dict params, object value)

@@ -33,6 +33,7 @@ cdef tuple ONE_NODE = (None,), TWO_NODES = (None, None)  # constants of a record
 
 
 @cython.final
+@cython.no_gc
 cdef class Record:
     """What one STRUCTURED node is."""
 
@@ -105,7 +106,7 @@ cdef object append_value(Graph g, object row, object left, object right, dict pa
         if type(left) is ArrayNode and has_shape(value, (<ArrayNode>left).record.value):
             record.shape = (<ArrayNode>left).record.shape
         else:
-            record.shape = value.shape
+            record.shape = shape_of(value)
         count_bytes(g, value)
     else:
         record.shape, record.dtype, number = (), getattr(value, "dtype", FLOAT), value

@@ -11,7 +11,7 @@ from libc.string cimport memcpy
 import numpy as np
 
 from wengert import ops, structured
-from wengert._core.array_node cimport ArrayNode, append_value
+from wengert._core.array_node cimport ArrayNode, append_value, shape_of
 from wengert._core.codes cimport N_CODES, POW, SQUARE
 from wengert._core.current cimport own_graph
 from wengert._core.elementwise cimport apply_alike, apply_elementwise
@@ -37,16 +37,21 @@ cdef extern from *:
 
 cdef enum:
     SOME_AXES = 8  # arrays of more are rare
+    MANY_PARAMS = 4096  # as many are kept
 
-cdef object FLOAT = np.dtype(np.float64)
+cdef object FLOAT = np.dtype(np.float64), FLOAT_SCALAR = np.float64
 cdef list OPS = [None] * N_CODES
 for _row in ops.OPS.values():
     OPS[_row.code] = _row
 cdef dict NO_PARAMS = {}
+# Parameters by what they are made of. Those of equal nodes are one dict, since of objects that stay for as long as nodes
+# do, Python's garbage collector makes more work than all that is done here.
+cdef dict SHAPES = {}, KEYS = {}, SLICES = {}, AXES = {}
 cdef list REVERSED = [{"axes": tuple(range(_ndim))[::-1]} for _ndim in range(SOME_AXES)]
 cdef object MATMUL = np.matmul
 cdef dict REDUCE = {"sum": np.add.reduce, "prod": np.multiply.reduce, "max": np.maximum.reduce,
                     "min": np.minimum.reduce}
+cdef dict ROWS = dict(structured.ROWS)
 
 
 # ---- operands ----
@@ -58,7 +63,7 @@ cdef object operand(Graph g, object x):
         return x if (<ArrayNode>x).graph is g and (<ArrayNode>x).record.value is not None else None
     if type(x) is float:
         return x
-    if type(x) is np.ndarray:
+    if cnp.PyArray_CheckExact(x):
         if <object>cnp.PyArray_DESCR(x) is not FLOAT or cnp.PyArray_NDIM(x) == 0 or is_one_number(x):
             return None
         return copied(x)
@@ -70,7 +75,7 @@ cdef object operand(Graph g, object x):
         return None
     if type(x) is Var:
         return x if (<Var>x).graph is g and not g.first_pending else None
-    return float(x) if type(x) is np.float64 else None
+    return float(x) if type(x) is FLOAT_SCALAR else None
 
 
 cdef object copied(cnp.ndarray x):
@@ -102,7 +107,7 @@ cdef object recorded(Graph g, object row, object left, object right, dict params
     cdef int type_number = -1
     if cnp.PyArray_Check(value):
         type_number = cnp.PyArray_TYPE(value)
-    elif type(value) is not np.float64 and type(value) is not float:
+    elif type(value) is not FLOAT_SCALAR:
         type_number = value.dtype.num
     if 0 <= type_number < cnp.NPY_FLOAT:  # bools and integers
         return value
@@ -157,7 +162,11 @@ cdef object quick_reduction(str name, ArrayNode x, object axis, object keepdims)
         value = quietly(g, REDUCE[name], (x.record.value, axis, None, None, keepdims), None)
     except ValueError:
         return None
-    return recorded(g, structured.ROWS[name], x, None, {"axis": axes, "keepdims": keepdims}, value)
+    wanted = (axes, keepdims)
+    params = AXES.get(wanted)
+    if params is None:
+        params = remembered(AXES, wanted, {"axis": axes, "keepdims": keepdims})
+    return recorded(g, ROWS[name], x, None, params, value)
 
 
 cdef object quick_matmul(object left, object right):
@@ -168,30 +177,40 @@ cdef object quick_matmul(object left, object right):
     if left is None or right is None:
         return None
     x, y = value_of(g, left), value_of(g, right)
-    if type(x) is not np.ndarray or type(y) is not np.ndarray:
+    if not (cnp.PyArray_CheckExact(x) and cnp.PyArray_CheckExact(y)):
         return None
     try:
         value = quietly(g, MATMUL, (x, y), None)
     except ValueError:
         return None
-    return recorded(g, structured.ROWS["matmul"], left, right, NO_PARAMS, value)
+    return recorded(g, ROWS["matmul"], left, right, NO_PARAMS, value)
 
 
 cdef object quick_reshape(ArrayNode x, object shape):
     cdef Graph g = open_graph(x)
+    cdef cnp.PyArray_Dims new
+    cdef cnp.npy_intp[SOME_AXES] lengths
+    cdef int k
     if g is None:
         return None
-    if type(shape) is tuple:
-        for length in <tuple>shape:
-            if type(length) is not int:
-                return None
-    elif type(shape) is not int:
+    if type(shape) is not tuple:
+        shape = (shape,)
+    new.ptr, new.len = lengths, <int>len(<tuple>shape)
+    if new.len > SOME_AXES:
         return None
+    for k, length in enumerate(<tuple>shape):
+        if type(length) is not int:
+            return None
+        lengths[k] = length
     try:
-        value = x.record.value.reshape(shape)
+        value = cnp.PyArray_Newshape(x.record.value, &new, cnp.NPY_CORDER)
     except ValueError:
         return None
-    return recorded(g, structured.ROWS["reshape"], x, None, {"shape": value.shape}, value)
+    shape = shape_of(value)
+    params = SHAPES.get(shape)
+    if params is None:
+        params = remembered(SHAPES, shape, {"shape": shape})
+    return recorded(g, ROWS["reshape"], x, None, params, value)
 
 
 cdef object quick_transpose(ArrayNode x):
@@ -200,7 +219,7 @@ cdef object quick_transpose(ArrayNode x):
     if g is None or ndim >= SOME_AXES:
         return None
     value = cnp.PyArray_Transpose(x.record.value, NULL)
-    return recorded(g, structured.ROWS["transpose"], x, None, REVERSED[ndim], value)
+    return recorded(g, ROWS["transpose"], x, None, REVERSED[ndim], value)
 
 
 # ---- keys ----
@@ -209,30 +228,48 @@ cdef object quick_getitem(ArrayNode x, object key):
     cdef Graph g = open_graph(x)
     if g is None:
         return None
-    frozen = basic(key)
+    frozen = basic(key, True)
     if frozen is None:
         return None
     try:
         value = x.record.value[key]
     except IndexError:
         return None
-    return recorded(g, structured.ROWS["getitem"], x, None, {"key": frozen}, value)
+    table = SLICES if type(key) is slice else KEYS  # a frozen slice is a tuple too, and equal to one
+    params = (<dict>table).get(frozen)
+    if params is None:
+        params = remembered(table, frozen, {"key": frozen})
+    return recorded(g, ROWS["getitem"], x, None, params, value)
 
 
-cdef object basic(object key):
-    """A key of integers and slices, frozen as `index_keys.freeze` does; None if it is another one."""
-    cdef tuple parts
+cdef object basic(object key, bint outside):
+    """A key of integers and slices, frozen as `index_keys.freeze` does; None if it is another one, or is None."""
+    cdef list parts
+    cdef slice part_of_axis
     if type(key) is int:
         return key
     if type(key) is slice:
-        for edge in (key.start, key.stop, key.step):
-            if edge is not None and type(edge) is not int:
-                return None
-        return named_tuple(Slice, (key.start, key.stop, key.step))
-    if type(key) is not tuple:
-        return None
-    parts = tuple([part if part is None or part is Ellipsis else basic(part) for part in <tuple>key])
-    for part, given in zip(parts, <tuple>key):
-        if part is None and given is not None:
+        part_of_axis = key
+        if not (is_edge(part_of_axis.start) and is_edge(part_of_axis.stop) and is_edge(part_of_axis.step)):
             return None
-    return parts
+        return named_tuple(Slice, (part_of_axis.start, part_of_axis.stop, part_of_axis.step))
+    if type(key) is not tuple or not outside:
+        return None
+    parts = []
+    for part in <tuple>key:
+        frozen = part if part is Ellipsis else basic(part, False)
+        if frozen is None and part is not None:
+            return None
+        parts.append(frozen)
+    return tuple(parts)
+
+
+cdef inline bint is_edge(object x):
+    return x is None or type(x) is int
+
+
+cdef object remembered(dict table, object key, dict params):
+    if len(table) >= MANY_PARAMS:
+        table.clear()
+    table[key] = params
+    return params
