@@ -4,6 +4,8 @@
 # or only the shape and the dtype of that; see pending.pxd.
 # A row is an `ops.Op`, which goes elementwise, or a `structured.Structured`.
 
+cimport numpy as cnp
+
 from wengert._core.graph cimport Graph
 
 cdef class Record:
@@ -26,8 +28,21 @@ cdef class ArrayNode:
 cdef inline int node_of_array(ArrayNode array) noexcept:
     return array.graph.places[array.place].node
 
+
+cdef inline tuple shape_of(cnp.ndarray value):
+    """Its `shape`, of few axes without a look-up."""
+    cdef cnp.npy_intp* lengths = cnp.PyArray_DIMS(value)
+    if cnp.PyArray_NDIM(value) == 1:
+        return (lengths[0],)
+    if cnp.PyArray_NDIM(value) == 2:
+        return (lengths[0], lengths[1])
+    return tuple([lengths[axis] for axis in range(cnp.PyArray_NDIM(value))])
+
 # Append the application of a row. Arguments are vars, array nodes and constants; gives a Var if `value` is a number.
 cdef object append_structured(Graph g, object row, tuple arguments, dict params, object value)
+
+# The same of one argument (`right` is None) or two, and a value that was just computed: an ndarray, or a number.
+cdef object append_value(Graph g, object row, object left, object right, dict params, object value)
 
 # The same without a value: it is computed when somebody asks for it.
 cdef object append_pending(Graph g, object row, tuple arguments, dict params, tuple shape, object dtype)

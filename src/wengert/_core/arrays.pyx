@@ -20,12 +20,18 @@ import numpy as np
 from wengert import ops, structured
 from wengert._core.array_node cimport ArrayNode, Record, append_pending, append_structured, node_of_array
 from wengert._core.array_node import ASSEMBLE, LEAF_ARRAY
-from wengert._core.codes cimport ELEMENT, LOGICAL_NOT, LT
+from wengert._core.codes cimport (
+    ABS, ADD, DIV, ELEMENT, EQ, FLOORDIV, GE, GT, LE, LOGICAL_AND, LOGICAL_NOT, LOGICAL_OR, LT, MOD, MUL, N_CODES, NE,
+    NEG, POW, SUB
+)
 from wengert._core.current cimport own_graph
 from wengert._core.elementwise cimport apply_elementwise
 from wengert._core.graph cimport Graph, append, check_owner
 from wengert._core.number cimport read_number
 from wengert._core.pending cimport foreseen, ndarray_of, number_of, should_wait, value_of_row
+from wengert._core.quick cimport (
+    quick_elementwise, quick_getitem, quick_matmul, quick_reduction, quick_reshape, quick_transpose
+)
 from wengert._core.var cimport Var, node_of, record1, record2, record3, wrap
 from wengert._core.var import op_of
 from wengert.errors import NeedsArrays, ShapeError, TracingError
@@ -40,6 +46,11 @@ surface = None
 """The functions of NumPy that take these arrays: numpy_rules/functions.py, which puts itself here."""
 
 cdef object FLOAT = np.dtype(np.float64)
+cdef object NOT_GIVEN = getattr(np, "_NoValue", None)  # what NumPy hands on for arguments that are not given
+cdef list NAMES = [None] * N_CODES
+for _row in ops.OPS.values():
+    NAMES[_row.code] = _row.name
+cdef dict CODES = {}  # of ufuncs that were called
 cdef dict MOVES = {"reshape": 1, "transpose": 1, "broadcast_to": 1, "getitem": 1, "take": 1, "take_along": 1, "put": 2,
                    "concatenate": -1}
 # Rows that only move elements, and how many of their arguments these come from; -1 for all.
@@ -272,6 +283,10 @@ cdef class VarArray:
         if flat is not None and type(key) is slice and len(self.lengths) == 1:
             part = flat[key]
             return assemble(part, (len(part),))
+        if flat is None and self.array is not None:
+            found = quick_getitem(self.array, key)
+            if found is not None:
+                return wrapped(found)
         return getitem(self, key)
 
     def __setitem__(self, key, value):
@@ -327,6 +342,10 @@ cdef class VarArray:
     @property
     def T(self):
         """The array with its axes reversed."""
+        if self.elements is None and self.array is not None:
+            found = quick_transpose(self.array)
+            if found is not None:
+                return of_node(found)
         return apply(structured.ROWS["transpose"], (self,), {"axes": tuple(range(self.ndim))[::-1]})
 
     @property
@@ -369,7 +388,55 @@ cdef class VarArray:
 
     def reshape(self, *shape, order="C"):
         """The elements in another shape; one length may be -1."""
-        return surface.FUNCTIONS[np.reshape](self, shape[0] if len(shape) == 1 else shape, order=order)
+        cdef object wanted = shape[0] if len(shape) == 1 else shape
+        if self.elements is None and self.array is not None and order == "C":
+            found = quick_reshape(self.array, wanted)
+            if found is not None:
+                return wrapped(found)
+        return surface.FUNCTIONS[np.reshape](self, wanted, order=order)
+
+    def ravel(self, order="C"):
+        """The elements in the order of the rows, or of the columns (``order="F"``)."""
+        return self.reshape(-1) if order == "C" else surface.FUNCTIONS[np.ravel](self, order)
+
+    def sum(self, axis=None, dtype=None, out=None, keepdims=False, initial=NOT_GIVEN, where=True):
+        """The sum of the elements along axes."""
+        if dtype is None and initial is NOT_GIVEN:
+            found = self.reduced("sum", axis, out, keepdims, where)
+            if found is not None:
+                return found
+        return surface.FUNCTIONS[np.sum](self, axis, dtype, out, keepdims, initial, where)
+
+    def max(self, axis=None, out=None, keepdims=False, initial=NOT_GIVEN, where=True):
+        """The largest element along axes."""
+        found = self.reduced("max", axis, out, keepdims, where) if initial is NOT_GIVEN else None
+        return surface.FUNCTIONS[np.max](self, axis, out, keepdims, initial, where) if found is None else found
+
+    def min(self, axis=None, out=None, keepdims=False, initial=NOT_GIVEN, where=True):
+        """The smallest element along axes."""
+        found = self.reduced("min", axis, out, keepdims, where) if initial is NOT_GIVEN else None
+        return surface.FUNCTIONS[np.min](self, axis, out, keepdims, initial, where) if found is None else found
+
+    def mean(self, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
+        """The mean of the elements along axes."""
+        if dtype is None:
+            found = self.reduced("sum", axis, out, keepdims, where)
+            if found is not None:
+                return found / (math.prod(self.lengths) if axis is None else self.lengths[axis])
+        return surface.FUNCTIONS[np.mean](self, axis, dtype, out, keepdims, where=where)
+
+    def dot(self, b, out=None):
+        """The product with a vector or a matrix."""
+        if (out is None and self.elements is None and self.array is not None and 1 <= len(self.lengths) <= 2
+                and (type(b) is VarArray or type(b) is np.ndarray) and 1 <= b.ndim <= 2):
+            return product(self, b)
+        return surface.FUNCTIONS[np.dot](self, b, out)
+
+    cdef object reduced(self, str name, axis, out, keepdims, where):
+        """A reduction of the most frequent form; None of others."""
+        if self.elements is not None or self.array is None or out is not None or where is not True:
+            return None
+        return wrapped(quick_reduction(name, self.array, axis, keepdims))
 
     def transpose(self, *axes):
         """The array with its axes permuted."""
@@ -388,32 +455,32 @@ cdef class VarArray:
     # ---- arithmetic ----
 
     def __add__(left, right):
-        return operation("add", left, right)
+        return operation(ADD, left, right)
 
     def __sub__(left, right):
-        return operation("sub", left, right)
+        return operation(SUB, left, right)
 
     def __mul__(left, right):
-        return operation("mul", left, right)
+        return operation(MUL, left, right)
 
     def __truediv__(left, right):
-        return operation("div", left, right)
+        return operation(DIV, left, right)
 
     def __mod__(left, right):
-        return operation("mod", left, right)
+        return operation(MOD, left, right)
 
     def __floordiv__(left, right):
-        return operation("floordiv", left, right)
+        return operation(FLOORDIV, left, right)
 
     def __pow__(base, exponent, modulus):
         if modulus is not None:
             raise TracingError("pow() of an array takes no modulus")
-        return operation("pow", base, exponent)
+        return operation(POW, base, exponent)
 
     def __matmul__(left, right):
         if not (is_array(left) and is_array(right)):
             return NotImplemented
-        return apply(structured.ROWS["matmul"], (left, right), {})
+        return product(left, right)
 
     def __iadd__(self, other):
         return (<VarArray>self).become(self + other)
@@ -428,40 +495,40 @@ cdef class VarArray:
         return (<VarArray>self).become(self / other)
 
     def __and__(left, right):
-        return operation("logical_and", left, right)
+        return operation(LOGICAL_AND, left, right)
 
     def __or__(left, right):
-        return operation("logical_or", left, right)
+        return operation(LOGICAL_OR, left, right)
 
     def __invert__(self):
-        return elementwise("logical_not", (self,))
+        return unary(LOGICAL_NOT, self)
 
     def __neg__(self):
-        return elementwise("neg", (self,))
+        return unary(NEG, self)
 
     def __pos__(self):
         return self
 
     def __abs__(self):
-        return elementwise("abs", (self,))
+        return unary(ABS, self)
 
     def __lt__(self, other):
-        return operation("lt", self, other)
+        return operation(LT, self, other)
 
     def __le__(self, other):
-        return operation("le", self, other)
+        return operation(LE, self, other)
 
     def __gt__(self, other):
-        return operation("gt", self, other)
+        return operation(GT, self, other)
 
     def __ge__(self, other):
-        return operation("ge", self, other)
+        return operation(GE, self, other)
 
     def __eq__(self, other):
-        return operation("eq", self, other)
+        return operation(EQ, self, other)
 
     def __ne__(self, other):
-        return operation("ne", self, other)
+        return operation(NE, self, other)
 
     # ---- what NumPy calls ----
 
@@ -479,18 +546,34 @@ cdef class VarArray:
         return VarArray, (self.flat, self.shape)
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        cdef tuple given = inputs
+        if method == "__call__" and not kwargs:
+            code = CODES.get(ufunc)
+            if code is not None and len(given) <= 2:
+                found = quickly(code, given[0], given[1] if len(given) == 2 else None)
+                if found is not None:
+                    return found
         return call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function, types, args, kwargs):
+        if args and type((<tuple>args)[0]) is VarArray:
+            method = METHODS.get(function)
+            if method is None and not kwargs and len(<tuple>args) <= 2:
+                method = METHODS_BY_PLACE.get(function)
+            if method is not None:
+                return method(*args, **kwargs)
         return surface.call_function(function, args, kwargs)
 
 
 ARRAY_METHODS = frozenset((
-    "all", "any", "argmax", "argmin", "argsort", "choose", "clip", "compress", "cumprod", "cumsum", "diagonal", "dot",
-    "max", "mean", "min", "prod", "ptp", "ravel", "repeat", "round", "searchsorted", "sort", "squeeze", "std", "sum",
-    "swapaxes", "take", "trace", "var",
+    "all", "any", "argmax", "argmin", "argsort", "choose", "clip", "compress", "cumprod", "cumsum", "diagonal", "prod",
+    "ptp", "repeat", "round", "searchsorted", "sort", "squeeze", "std", "swapaxes", "take", "trace", "var",
 ))
 """Methods of an array that do what NumPy's function of the same name does."""
+cdef dict METHODS = {np.sum: VarArray.sum, np.max: VarArray.max, np.amax: VarArray.max, np.min: VarArray.min,
+                     np.amin: VarArray.min, np.mean: VarArray.mean, np.dot: VarArray.dot, np.ravel: VarArray.ravel}
+cdef dict METHODS_BY_PLACE = {np.reshape: VarArray.reshape, np.transpose: VarArray.transpose}  # of two arguments
+# The same the other way round, where a method does it without delay.
 
 
 def call_ufunc(ufunc, str method, tuple inputs, dict kwargs):
@@ -505,8 +588,9 @@ def call_ufunc(ufunc, str method, tuple inputs, dict kwargs):
     dtype = kwargs.pop("dtype", None)
     if not kwargs and op_of(ufunc) is not None:
         result = elementwise(op_of(ufunc), inputs)
+        CODES[ufunc] = <int>ops.OPS[op_of(ufunc)].code
     elif not kwargs and ufunc is np.matmul:
-        result = apply(structured.ROWS["matmul"], inputs, {})
+        result = product(inputs[0], inputs[1])
     else:
         result = surface.call_ufunc(ufunc, inputs, kwargs)
     return result if dtype is None else apply(structured.ROWS["cast"], (result,), {"dtype": np.dtype(dtype)})
@@ -855,16 +939,60 @@ def elementwise(str name, tuple arguments):
     return assemble(found, shape)
 
 
-cdef object operation(str name, object left, object right):
+cdef object operation(int op, object left, object right):
     """An operator; NotImplemented if the other side is nothing we know."""
     cdef double number
-    cdef tuple both = (left, right)
+    cdef tuple both
+    found = quickly(op, left, right)
+    if found is not None:
+        return found
+    name, both = <str>NAMES[op], (left, right)
     if is_plain(name, both):
         return recorded(ops.OPS[name], both, {})
     for x in both:
         if not (is_array(x) or type(x) is Var or read_number(x, &number)):
             return NotImplemented
     return elementwise(name, both)
+
+
+cdef object unary(int op, VarArray x):
+    """An operator of one argument."""
+    found = quickly(op, x, None)
+    return elementwise(<str>NAMES[op], (x,)) if found is None else found
+
+
+# ---- what goes without a detour ----
+
+cdef inline object handle_of(object x):
+    """What stands for an operand in the graph; None if it is an array that is no node yet."""
+    if type(x) is VarArray:
+        return (<VarArray>x).array if (<VarArray>x).elements is None else None
+    return x
+
+
+cdef inline object wrapped(object found):
+    """The result of a quick operation as it is seen outside."""
+    return of_node(found) if type(found) is ArrayNode else found
+
+
+cdef object quickly(int op, object left, object right):
+    """An elementwise op with an array among its arguments; None if it takes a second look."""
+    cdef object a = handle_of(left), b = None
+    if a is None:
+        return None
+    if right is not None:
+        b = handle_of(right)
+        if b is None:
+            return None
+    if type(a) is not ArrayNode and type(b) is not ArrayNode:
+        return None
+    return wrapped(quick_elementwise(op, a, b))
+
+
+cdef object product(object left, object right):
+    """A product of matrices."""
+    found = quick_matmul(handle_of(left), handle_of(right))
+    return apply(structured.ROWS["matmul"], (left, right), {}) if found is None else wrapped(found)
 
 
 cdef bint is_plain(str name, tuple arguments) except -1:

@@ -436,6 +436,44 @@ cdef object apply_elementwise(int op, tuple arguments):
     return result
 
 
+cdef object apply_alike(int op, object left, object right):
+    cdef walk_t w
+    cdef const char* at[3]
+    cdef double[2] numbers
+    cdef int kind = 0, j = 0
+    cdef Py_ssize_t size
+    cdef cnp.ndarray shaped = None, result
+    cdef char* out
+    if LT <= op <= LOGICAL_NOT:
+        return None  # these make bools
+    w.n_operands = 1 if right is None else 2
+    at[1] = at[2] = NULL
+    for j in range(w.n_operands):
+        x = right if j else left
+        if type(x) is float:
+            numbers[j] = PyFloat_AS_DOUBLE(x)
+            at[j] = <const char*>&numbers[j]
+            kind |= 1 << j
+            continue
+        if cnp.PyArray_TYPE(x) != cnp.NPY_DOUBLE or not cnp.PyArray_ISCARRAY_RO(x):
+            return None
+        if shaped is not None and not cnp.PyArray_SAMESHAPE(shaped, x):
+            return None
+        shaped = x
+        at[j] = <const char*>cnp.PyArray_DATA(x)
+    w.element = 8
+    w.kernels = vm.double_blocks + 8 * op
+    result = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(shaped), cnp.PyArray_DIMS(shaped), cnp.NPY_DOUBLE, 0)
+    size = cnp.PyArray_SIZE(result)
+    out = <char*>cnp.PyArray_DATA(result)
+    if size < WITHOUT_GIL:
+        run_kernel(&w, kind, at, out, size)
+    else:
+        with nogil:
+            run_kernel(&w, kind, at, out, size)
+    return result
+
+
 def apply(int op_code, *arguments):
     """The value of an elementwise op.
 

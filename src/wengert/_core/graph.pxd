@@ -64,6 +64,7 @@ cdef class Graph:
     cdef dict array_adjoints  # of the last sweep through arrays: adjoints by node
     cdef Py_ssize_t array_bytes  # of arrays that were recorded since the last compaction
     cdef Py_ssize_t array_bytes_kept  # of arrays that the last compaction left
+    cdef object quiet  # the context in which NumPy does not warn, see quiet.pxd; None as long as nobody needs it
     cdef int open_derivations  # derivatives that are being appended: until they are there, no node is renumbered
 
     # All of these may raise MemoryError, and then leave the graph as it was.

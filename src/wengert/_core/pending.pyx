@@ -16,8 +16,10 @@ from wengert._core.array_node cimport ArrayNode, Record, argument_nodes, is_arra
 from wengert._core.array_node import ASSEMBLE, INPUT_ARRAY
 from wengert._core.builds import kernels
 from wengert._core.codes cimport ELEMENT, INPUT, LANE, LANE_SUM, LEAF, LT, LOGICAL_NOT, N_CODES, PAIR, STRUCTURED, WHERE
+from wengert._core.current cimport own_graph
 from wengert._core.elementwise cimport apply_elementwise, is_wide
 from wengert._core.graph cimport Graph
+from wengert._core.quiet cimport quietly
 from wengert._core.sweep cimport next_set
 from wengert._core.var cimport Var, node_of
 
@@ -34,6 +36,7 @@ for _row in ops.OPS.values():
     ARITY[<int>_row.code] = _row.arity
 cdef Py_ssize_t n_large = LARGE
 cdef frozenset VIEWS = frozenset(("broadcast_to", "transpose", "getitem"))  # rows whose result takes no memory
+cdef frozenset OF_THE_USER = frozenset(("call", "custom"))  # rows that may run functions of the user
 cdef object DOUBLE = np.dtype(np.float64), SINGLE = np.dtype(np.float32), BOOL = np.dtype(np.bool_)
 
 
@@ -151,8 +154,10 @@ cdef int keep_what_is_left(Graph g, int first) except -1:
 cdef object value_of_row(object row, list values, dict params):
     if type(row) is ops.Op:
         return apply_elementwise(row.code, tuple(values))  # our own kernels, which warn of nothing
-    with np.errstate(all="ignore"):
-        return row.value(*values, **params)
+    if row.name in OF_THE_USER:
+        with np.errstate(all="ignore"):
+            return row.value(*values, **params)
+    return quietly(own_graph(), row.value, tuple(values), params)
 
 
 cdef int settle(Graph g, int wanted) except -1:
