@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import wengert
-from wengert._core import builds
+from wengert._core import blas_choice, builds
 from wengert._core.cpu import supported_builds
 from wengert.commands import predict as cli_predict
 from wengert.commands import train as cli_train
@@ -78,8 +78,18 @@ def info() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "numpy": np.__version__,
+        "BLAS kernels": blas_kernels(),
         "ops": len(wengert.ops.OPS),
     }
+
+
+def blas_kernels() -> str:
+    """Which kernels SciPy's OpenBLAS runs, and who chose them."""
+    running = blas_choice.running_kernels()
+    if running is None:
+        return "not known (another BLAS than OpenBLAS)"
+    chosen = os.environ.get(blas_choice.VARIABLE)
+    return running if chosen is None else f"{running} ({blas_choice.VARIABLE}={chosen} in the environment decides)"
 
 
 def run_info(options: argparse.Namespace) -> int:
