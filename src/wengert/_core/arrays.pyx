@@ -46,6 +46,8 @@ surface = None
 """The functions of NumPy that take these arrays: numpy_functions.py, which puts itself here."""
 
 cdef object FLOAT = np.dtype(np.float64)
+cdef object WHERE = np.where
+cdef dict NO_PARAMS = {}
 cdef object NOT_GIVEN = getattr(np, "_NoValue", None)  # what NumPy hands on for arguments that are not given
 cdef list NAMES = [None] * N_CODES
 for _row in ops.OPS.values():
@@ -388,16 +390,18 @@ cdef class VarArray:
 
     def reshape(self, *shape, order="C"):
         """The elements in another shape; one length may be -1."""
-        cdef object wanted = shape[0] if len(shape) == 1 else shape
+        return self.in_shape(shape[0] if len(shape) == 1 else shape, order)
+
+    cdef object in_shape(self, shape, order):
         if self.elements is None and self.array is not None and order == "C":
-            found = quick_reshape(self.array, wanted)
+            found = quick_reshape(self.array, shape)
             if found is not None:
                 return wrapped(found)
-        return surface.FUNCTIONS[np.reshape](self, wanted, order=order)
+        return surface.FUNCTIONS[np.reshape](self, shape, order=order)
 
     def ravel(self, order="C"):
         """The elements in the order of the rows, or of the columns (``order="F"``)."""
-        return self.reshape(-1) if order == "C" else surface.FUNCTIONS[np.ravel](self, order)
+        return self.in_shape(-1, order) if order == "C" else surface.FUNCTIONS[np.ravel](self, order)
 
     def sum(self, axis=None, dtype=None, out=None, keepdims=False, initial=NOT_GIVEN, where=True):
         """The sum of the elements along axes."""
@@ -556,6 +560,8 @@ cdef class VarArray:
         return call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function, types, args, kwargs):
+        if function is WHERE and len(<tuple>args) == 3 and is_plain("where", args):
+            return recorded(ops.OPS["where"], args, NO_PARAMS)
         if args and type((<tuple>args)[0]) is VarArray:
             method = METHODS.get(function)
             if method is None and not kwargs and len(<tuple>args) <= 2:
