@@ -141,7 +141,7 @@ def compare(epochs: int, show_progress: bool = True) -> dict[str, Any]:
         for start in range(0, len(order), BATCH)
     ]
     nets = {name: make() for name, make in engines(len(table.x[0])).items()}
-    first = wg.nn.MLP(len(table.x[0]), [HIDDEN, 1])
+    first = wg.nn.MLP(len(table.x[0]), [HIDDEN, 1], seed=5)
     of_neurons = [np.c_[layer.weights.data.T, layer.bias.data].ravel() for layer in first.layers]
     weights = np.concatenate(of_neurons).tolist()
     loss = batch_loss(nets["wengert"], table, batches[0])

@@ -655,3 +655,37 @@ def jax_rows(jax: Any) -> dict[str, Callable[..., Any]]:
         "det": jnp.linalg.det,
         "logabsdet": lambda a: jnp.linalg.slogdet(a)[1],
     }
+
+
+# ---- random numbers ----
+
+
+def philox(count: Any, *, seed: int, stream: int, shape: tuple[int, ...]) -> Any:
+    """Return what the paper's ten rounds make of counters, in Python's integers (Salmon et al. 2011, section 4.3)."""
+    word = 2**64
+    found: list[float] = []
+    for block in itertools.count(1):
+        if len(found) >= np.prod(shape, dtype=int):
+            break
+        a, b, c, d = block, int(count) % word, 0, 0
+        for step in range(10):
+            keys = [
+                (key + step * weyl) % word for key, weyl in ((seed, 0x9E3779B97F4A7C15), (stream, 0xBB67AE8584CAA73B))
+            ]
+            (high, low), (other_high, other_low) = (
+                divmod(a * 0xD2E7470EE14C6C93, word),
+                divmod(c * 0xCA5A826395121157, word),
+            )
+            a, b, c, d = other_high ^ b ^ keys[0], other_low, high ^ d ^ keys[1], low
+        found += [(x >> 11) / 2**53 for x in (a, b, c, d)]
+    return np.array(found[: int(np.prod(shape, dtype=int))]).reshape(shape)
+
+
+cases(
+    "uniform",
+    philox,
+    (3.0, {"seed": 0, "stream": 0, "shape": (2, 3)}),
+    (2.0**40, {"seed": 2**64 - 1, "stream": 5, "shape": (9,)}),
+    (0.0, {"seed": 7, "stream": 0, "shape": ()}),
+    orders=0,
+)

@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 
 from wengert import ops
 from wengert._core.builds import kernels
-from wengert.array_memory import Lifetime, place
-from wengert.array_plan import ArrayProgram
-from wengert.array_tape import Tape, TapeNode
-from wengert.array_views import reshaped, whole
+from wengert.array_programs.memory import Lifetime, place
+from wengert.array_programs.plan import ArrayProgram
+from wengert.array_programs.tape import Tape, TapeNode
+from wengert.array_programs.views import reshaped, whole
 from wengert.errors import ShapeError
 from wengert.index_keys import Slice, freeze
 from wengert.structured import ROWS

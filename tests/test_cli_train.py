@@ -14,9 +14,9 @@ import pytest
 
 import wengert as wg
 from wengert import cli, tensors
-from wengert.csv_files import read_csv
-from wengert.table_tasks import probabilities
-from wengert.tables import Recipe
+from wengert.commands.csv_files import read_csv
+from wengert.commands.table_tasks import probabilities
+from wengert.commands.tables import Recipe
 from wengert.training.fit import Loop
 
 for package in ("matplotlib", "polars", "safetensors", "sklearn"):

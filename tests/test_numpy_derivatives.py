@@ -7,9 +7,9 @@ import pytest
 from numpy_cases import CASES, CONSTANT_CASES, IN_PLACE, METHOD_CASES, UFUNC_CASES, assert_same
 
 import wengert as wg
-from wengert import numpy_functions as surface
-from wengert.numpy_arguments import is_var
-from wengert.numpy_registry import find
+from wengert.numpy_rules import functions as surface
+from wengert.numpy_rules.arguments import is_var
+from wengert.numpy_rules.registry import find
 
 # NumPy asks a var only through `like=`, or never: here the implementation is called by itself.
 NOT_ASKED = {"array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray", "require", "full"}

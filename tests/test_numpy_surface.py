@@ -20,9 +20,9 @@ from numpy_cases import (
 
 import coverage_table
 from wengert import TracingError
-from wengert import numpy_functions as surface
 from wengert._core.var import UFUNCS
-from wengert.numpy_registry import find
+from wengert.numpy_rules import functions as surface
+from wengert.numpy_rules.registry import find
 
 ROOT = Path(__file__).parent.parent
 

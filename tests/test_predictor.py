@@ -23,9 +23,9 @@ NETS = [
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("n", [0, 1, 2, ROWS - 1, ROWS, ROWS + 1, 5 * ROWS + 7])
 def test_it_gives_what_the_network_gives(net, n):
-    x = RNG.normal(size=(n, net.settings["n_in"]))
+    x = RNG.normal(size=(n, net.layers[0].weights.shape[0]))
     predicted = Predictor(net)(x)
-    assert predicted.dtype == net.settings["dtype"]
+    assert predicted.dtype == net.layers[0].weights.dtype
     tolerance = 1e-12 if predicted.dtype == np.float64 else 1e-4
     expected = np.array([net(row).data for row in x]).reshape(predicted.shape)
     np.testing.assert_allclose(predicted, expected, rtol=tolerance, atol=tolerance)
@@ -33,7 +33,7 @@ def test_it_gives_what_the_network_gives(net, n):
 
 @pytest.mark.parametrize("net", NETS)
 def test_one_sample_is_a_number_or_a_vector(net):
-    x = RNG.normal(size=net.settings["n_in"])
+    x = RNG.normal(size=net.layers[0].weights.shape[0])
     predicted = Predictor(net)(x.tolist())
     assert type(predicted) is (float if net.has_one_output else np.ndarray)
     np.testing.assert_allclose(predicted, net(x).data, rtol=1e-4)
@@ -42,18 +42,18 @@ def test_one_sample_is_a_number_or_a_vector(net):
 @pytest.mark.parametrize("net", NETS)
 def test_a_row_has_the_same_bits_in_a_batch_of_any_size(net):
     predict = Predictor(net)
-    x = RNG.normal(size=(3 * ROWS, net.settings["n_in"]))
+    x = RNG.normal(size=(3 * ROWS, net.layers[0].weights.shape[0]))
     whole = predict(x)
     for n in [*range(1, 20), 100, 200]:
         np.testing.assert_array_equal(predict(x[:n]), whole[:n])
 
 
-@pytest.mark.parametrize("net", [net for net in NETS if net.settings["dtype"] == "float64"])
+@pytest.mark.parametrize("net", [net for net in NETS if net.layers[0].weights.dtype == "float64"])
 def test_a_row_has_the_same_bits_in_any_place(net):
     if running_kernels() is None:
         pytest.skip("known of the kernels of OpenBLAS only")
     predict = Predictor(net)
-    x = RNG.normal(size=(2 * ROWS, net.settings["n_in"]))
+    x = RNG.normal(size=(2 * ROWS, net.layers[0].weights.shape[0]))
     whole = predict(x)
     for _ in range(20):
         index = RNG.choice(len(x), RNG.integers(1, len(x)))

@@ -372,7 +372,38 @@ def test_forms_without_a_kernel():
 
 
 def test_every_kernel_belongs_to_a_row_and_is_tested():
-    assert set(ROWS) >= structured_kernels.KERNEL_NAMES
+    assert {*ROWS, "take_integers"} >= structured_kernels.KERNEL_NAMES  # of a row, of another type
     text = Path(__file__).read_text()
     assert not [name for name in structured_kernels.KERNEL_NAMES if f'"{name}"' not in text]
     assert isinstance(freeze([1]), Frozen)
+
+
+# ---- random numbers ----
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("seed", [0, 1, 2**63, 2**64 - 1, -5])
+@pytest.mark.parametrize("stream", [0, 7])
+@pytest.mark.parametrize("count", [0.0, 3.0, 2.0**40, -1.0])
+def test_random_numbers_are_numpys(dtype, seed, stream, count):
+    for shape in ((), (1,), (4,), (5, 3), (0, 2), (1000,)):
+        theirs = ROWS["uniform"].value(dtype(count), seed=seed, stream=stream, shape=shape)
+        params = {"seed": seed, "stream": stream, "shape": shape}
+        out = np.full(shape, FILL, dtype)
+        counter = np.array(count, dtype)
+        numbers = structured_kernels.kernel_params("uniform", params, [(), shape])
+        structured_kernels.run("uniform", [counter, out], numbers)
+        np.testing.assert_array_equal(out, theirs.astype(dtype))
+
+
+@pytest.mark.parametrize("count", [np.nan, np.inf, 1e300])
+def test_random_numbers_need_a_counter(count):
+    with pytest.raises(IndexError):
+        structured_kernels.run("uniform", [np.array(count), np.zeros(3)], [0, 0])
+
+
+def test_integers_are_taken_as_they_are():
+    x, index = np.array([2**53 + 1, -1, 2**62 + 3]), np.array([2, 0, -2, 2])
+    out = np.zeros(4, np.int64)
+    structured_kernels.run("take_integers", [x, index, out], [0])
+    np.testing.assert_array_equal(out, x[index])

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wengert as wg
-from wengert import table_tasks
-from wengert.csv_files import read_csv
-from wengert.table_columns import FARTHEST, Category, Number, as_texts, column_of
-from wengert.tables import Classes, Quantity, Recipe, classes_of
+from wengert.commands import table_tasks
+from wengert.commands.csv_files import read_csv
+from wengert.commands.table_columns import FARTHEST, Category, Number, as_texts, column_of
+from wengert.commands.tables import Classes, Quantity, Recipe, classes_of
 
 polars = pytest.importorskip("polars")
 TARGET = Quantity("y", 0.0, 1.0)

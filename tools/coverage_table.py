@@ -19,8 +19,8 @@ import numpy.polynomial
 import numpy.strings  # noqa: F401
 from numpy.testing import overrides
 
-from wengert import numpy_functions as surface
 from wengert._core.var import UFUNCS
+from wengert.numpy_rules import functions as surface
 from wengert.ops import OPS
 
 PAGE = Path(__file__).parent.parent / "docs/numpy.md"

@@ -13,7 +13,6 @@
 from wengert import (
     models,
     nn,
-    numpy_functions,  # noqa: F401  (tells arrays of vars what NumPy's functions do)
     ops,
     optim,
     random,
@@ -43,6 +42,7 @@ from wengert.errors import (
     WengertError,
 )
 from wengert.mapped import vmap
+from wengert.numpy_rules import functions as numpy_functions  # noqa: F401  (tells vars what NumPy's functions do)
 from wengert.threads import get_num_threads, set_num_threads
 from wengert.transforms import grad, value_and_grad
 from wengert.updates import at

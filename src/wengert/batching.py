@@ -17,7 +17,7 @@ import numpy as np
 
 from wengert._core.arrays import elementwise
 from wengert.index_keys import Frozen, Slice, thaw
-from wengert.rows_einsum import explicit
+from wengert.rows.einsum import explicit
 from wengert.structured import ROWS, axes_of, reshaped, rows, shape_of, swapped
 
 Args = tuple[Any, ...]

@@ -23,8 +23,8 @@ from wengert._core.current import swap_graph
 from wengert._core.inputs import close_inputs, for_function, open_inputs, pull
 from wengert._core.taping import body_of
 from wengert._core.var import Var
-from wengert.array_plan import ArrayProgram
-from wengert.array_tape import Tape
+from wengert.array_programs.plan import ArrayProgram
+from wengert.array_programs.tape import Tape
 from wengert.errors import TracingError
 from wengert.recorder import current
 from wengert.signatures import numbers_in

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 import wengert
-from wengert import cli_predict, cli_train
 from wengert._core import builds
 from wengert._core.cpu import supported_builds
+from wengert.commands import predict as cli_predict
+from wengert.commands import train as cli_train
 from wengert.errors import WengertError
 
 

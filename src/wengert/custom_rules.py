@@ -1,6 +1,6 @@
 """How does a function get a derivative of the user's own?
 
-The function runs as it is. What it returns goes through a row (`rows_bodies`) that does not change it, but whose
+The function runs as it is. What it returns goes through a row (`rows.bodies`) that does not change it, but whose
 derivative in the arguments is the rule. In a program nothing is left of that row.
 """
 

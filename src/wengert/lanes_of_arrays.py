@@ -18,7 +18,7 @@ from wengert._core import recording
 from wengert._core.arrays import VarArray, assemble, elementwise, example_of, expanded, of_node, values_of
 from wengert._core.forms import form_of
 from wengert._core.taping import body_of
-from wengert.array_tape import Tape
+from wengert.array_programs.tape import Tape
 from wengert.batching import apply_elementwise, apply_to_lanes, moved
 from wengert.batching import assemble as assemble_lanes
 from wengert.errors import LanesDiffer, TracingError

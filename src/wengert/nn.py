@@ -19,7 +19,7 @@ from wengert._core import functions
 from wengert._core.arrays import VarArray
 from wengert._core.var import Var
 from wengert.errors import ShapeError, WengertError
-from wengert.numpy_arguments import as_array, is_var, shape_of
+from wengert.numpy_rules.arguments import as_array, is_var, shape_of
 from wengert.ops import OPS
 
 Array = Any  # of numbers or of vars, or one of them, or a list of them

@@ -28,12 +28,12 @@ from wengert._core.plan import Plan
 from wengert._core.program import Program
 from wengert._core.taping import tape_of
 from wengert._core.var import Var
-from wengert.array_plan import ArrayProgram
+from wengert.array_programs.plan import ArrayProgram
 from wengert.errors import FrozenNumberWarning, NeedsArrays
 from wengert.long_loops import warn_of_long_loops
 from wengert.signatures import NUMBER, Arguments, Shape, numbers_in, size, without
 
-THE_NUMBER, ALL_ELEMENTS, WHOLE = "the number", "all elements", "the whole array"
+THE_NUMBER, ALL_ELEMENTS, WHOLE, INDICES = "the number", "all elements", "the whole array", "indices"
 LANES, N_LANES = "lanes", "number of lanes"
 
 
@@ -142,6 +142,15 @@ class RecordedArrays(Recorded):
         """It has no lanes."""
         return 0
 
+    @functools.cached_property
+    def indices(self) -> set[int]:
+        """Leaves that must hold integers."""
+        return {block.leaf for block in self.blocks if block.kind is INDICES}
+
+    def matches(self, arguments: Arguments) -> bool:
+        """Have the arrays the shapes for which this was recorded, and are indices integers?"""
+        return super().matches(arguments) and all(arguments.holds_integers(k) for k in self.indices)
+
     def leaves_of(self, arguments: Arguments) -> list[Any]:
         """What the program takes."""
         return [arguments.leaves[block.leaf] for block in self.blocks]
@@ -159,7 +168,7 @@ class RecordedArrays(Recorded):
         if any(arg is not leaf for arg, leaf in zip(args, arguments.leaves, strict=True)):
             return None  # it is within a nest
         shapes = [None if kind is NUMBER else np.shape(arg) for arg, kind in zip(args, arguments.kinds, strict=True)]
-        dtypes = [np.dtype(np.int64 if arguments.holds_integers(k) else np.float64) for k in range(len(args))]
+        dtypes = [np.dtype(np.int64 if k in self.indices else np.float64) for k in range(len(args))]
         return QuickArrays(self.program, self.form, shapes, dtypes, [block.leaf for block in self.blocks])
 
 
@@ -192,7 +201,7 @@ class Recording:
         leaf, axis = self.arguments.leaves[k], self.arguments.axes[k]
         if self.arguments.kinds[k] is None:
             return leaf
-        if self.arguments.kinds[k] is NUMBER or np.shape(leaf) == ():
+        if self.arguments.kinds[k] is NUMBER:
             return self.open(THE_NUMBER, k, [float(leaf)], False)[0]
         if axis is None:
             return VarArray.deferred(OutsideArray(self, k))
@@ -229,21 +238,19 @@ class Recording:
             else:
                 parts += itertools.islice(rest, max(leaf.size - 1, 0))
                 outputs.append((parts, None if leaf.is_number else leaf.shape))
-        leaves = sorted({block.leaf for block in self.blocks})
-        shapes = [np.shape(self.arguments.leaves[leaf]) for leaf in leaves]
-        whole = {block.leaf for block in self.blocks if block.kind is WHOLE}
-        integers = [leaf in whole and self.arguments.holds_integers(leaf) for leaf in leaves]
-        dtypes = [np.dtype(np.int64 if one else np.float64) for one in integers]
+        sources = sorted({(block.leaf, block.kind is INDICES) for block in self.blocks})
+        shapes = [np.shape(self.arguments.leaves[leaf]) for leaf, _ in sources]
+        dtypes = [np.dtype(np.int64 if integers else np.float64) for _, integers in sources]
         inputs: list[Any] = []
         for block in self.blocks:
-            which = leaves.index(block.leaf)
+            which = sources.index((block.leaf, block.kind is INDICES))
             if block.kind is ALL_ELEMENTS:
                 keys = [tuple(map(int, key)) for key in np.ndindex(shapes[which])]
                 inputs += zip(self.inputs[block.first :], [which] * len(keys), keys, strict=False)
             else:
                 inputs.append((self.inputs[block.first], which, None))
         program = ArrayProgram(tape_of(first, inputs, list(zip(shapes, dtypes, strict=True)), outputs, guards), single)
-        blocks = [Block(WHOLE, 0, 1, leaf) for leaf in leaves]
+        blocks = [Block(INDICES if integers else WHOLE, 0, 1, leaf) for leaf, integers in sources]
         return RecordedArrays(program, form, blocks, self.arguments.shapes())
 
     def is_in_lanes(self) -> bool:
@@ -272,6 +279,7 @@ class OutsideArray:
         self.shape = self.values.shape
         self.elements: list[Var] | None = None
         self.whole: Any = None
+        self.integers: Any = None
 
     is_whole_outside = False
 
@@ -293,11 +301,20 @@ class OutsideArray:
     def open_whole(self) -> Any:
         """The array as one input."""
         if self.whole is None:
-            integers = self.holds_integers
-            self.whole = recording.add_array(self.values.astype(np.int64) if integers else values_of(self.values))
-            self.mine.blocks.append(Block(WHOLE, len(self.mine.inputs), 1, self.leaf))
-            self.mine.inputs.append(self.whole)
+            self.whole = self.open(WHOLE, values_of(self.values))
         return self.whole
+
+    def open_integers(self) -> Any:
+        """The array as one input that can be indices."""
+        if self.integers is None:
+            self.integers = self.open(INDICES, self.values.astype(np.int64))
+        return self.integers
+
+    def open(self, kind: str, values: np.ndarray[Any, Any]) -> Any:
+        input_ = recording.add_array(values)
+        self.mine.blocks.append(Block(kind, len(self.mine.inputs), 1, self.leaf))
+        self.mine.inputs.append(input_)
+        return input_
 
 
 class Current(threading.local):
@@ -359,7 +376,7 @@ def record_once(function: Callable[..., Any], arguments: Arguments, single: bool
         warn_of_long_loops(first)
         guards = recording.recorded_guards()
         # A whole array is an input of array programs only, even if it turns out that nothing depends on it.
-        is_whole = any(block.kind is WHOLE for block in mine.blocks)
+        is_whole = any(block.kind in (WHOLE, INDICES) for block in mine.blocks)
         if is_whole or recording.needs_arrays(first, [*elements, *[guard[0] for guard in guards]]):
             if is_mapped or mine.n_lanes is not None:
                 raise NeedsArrays

@@ -40,8 +40,8 @@ class Arguments:
     def key(self) -> Any:
         """Equal for calls that differ in numbers and shapes at most."""
         static = [
-            (type(leaf), leaf) if kind is None else (kind, np.ndim(leaf), self.holds_integers(k))
-            for k, (leaf, kind) in enumerate(zip(self.leaves, self.kinds, strict=True))
+            (type(leaf), leaf) if kind is None else (kind, np.ndim(leaf))
+            for leaf, kind in zip(self.leaves, self.kinds, strict=True)
         ]
         return self.spec, tuple(static)
 

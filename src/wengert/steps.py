@@ -1,6 +1,6 @@
 """What does a loop compute, and what is its derivative?
 
-A vector from a vector, so that any loop is one row of one argument (`rows_bodies`). Its body takes constants, a carry
+A vector from a vector, so that any loop is one row of one argument (`rows.bodies`). Its body takes constants, a carry
 and what the step gets, and gives the next carry, what the step gives, and terms of sums over the steps:
 
     argument: constants | first carry | what the steps get, one block for each input

@@ -3,7 +3,7 @@
 One row per op, and nothing about an op's mathematics is written anywhere else.  A row holds
 
 * ``value``: what NumPy computes for it;
-* ``shape``: shape and dtype of that, known without computing it (`row_shapes`);
+* ``shape``: shape and dtype of that, known without computing it (`rows.shapes`);
 * ``vjp``: for each argument the adjoint of that argument, from the adjoint ``g`` of the result ``y``.
 
 The rules are NumPy code and calls of rows.  On arrays they compute; on vars NumPy's protocols lead them back to the
@@ -11,8 +11,7 @@ tables, so a derivative is made of ops again and derivatives nest to any order. 
 an array in place, branch on values, or take ``g``, ``y`` or an argument of shape () for an array (it may be a number).
 Forward mode has no rules: a jvp is the transpose of the vjp.
 
-The rows stand in `rows_shape`, `rows_reduce`, `rows_products`, `rows_einsum`, `rows_linalg`, `rows_pinv` and
-`rows_bodies`.
+The rows stand in the modules of `wengert.rows`.
 
 Conventions.  Parameters are keywords and hashable (`index_keys`).  Of arguments with a rule of None (indices) nothing
 is differentiated, nor of any result that is not floating.  Where a rule multiplies elementwise by a slope that may be
@@ -158,7 +157,7 @@ def structured(
     value : callable
         ``(*arrays, **params)`` to the result, by NumPy.  Parameters are keyword-only.
     shape : callable
-        ``(*arrays, **params)`` to the shape and the dtype of the result, from those of the arrays; see `row_shapes`.
+        ``(*arrays, **params)`` to the shape and the dtype of the result, from those of the arrays; see `rows.shapes`.
         Without it, the value is computed wherever the row is recorded.
     vjp : tuple of (callable or None), or callable
         For each argument ``(g, y, *args, **params)`` to its adjoint, or None, which may be left out at the end; for
@@ -251,13 +250,13 @@ def along(axis: int, ndim: int, part: Any) -> tuple[Any, ...]:
 
 
 # The rows are made when their modules are imported, and these import this one: so this comes last.
-from wengert import (  # noqa: E402, F401
-    rows_bodies,
-    rows_einsum,
-    rows_linalg,
-    rows_pinv,
-    rows_products,
-    rows_random,
-    rows_reduce,
-    rows_shape,
+from wengert.rows import (  # noqa: E402, F401
+    bodies,
+    einsum,
+    linalg,
+    pinv,
+    products,
+    random,
+    rearranging,
+    reductions,
 )

@@ -158,8 +158,9 @@ cdef class Runner:
 cdef int breathe(ArrayWorkspace w) noexcept with gil
 
 # Run a program n_steps times: `inputs` are addresses at the first, second and last step and two distances, `outputs`
-# those at the first step and two distances, `sums` the number of an output, the address of its sum and how many numbers.
-# The first of two distances leads on from even steps, the other from odd ones. `breath` steps run until Ctrl-C is noticed. What goes wrong is the error of w.
+# those at the first step and two distances, `sums` the number of an output, the address of its sum and how many
+# numbers. The first of two distances leads on from even steps, the other from odd ones. `breath` steps run until Ctrl-C
+# is noticed. What goes wrong is the error of w.
 cdef void repeat(Runner program, ArrayWorkspace w, Py_ssize_t n_steps, const Py_ssize_t* inputs, int n_inputs,
                  const Py_ssize_t* outputs, int n_outputs, const Py_ssize_t* sums, int n_sums,
                  Py_ssize_t breath) noexcept nogil

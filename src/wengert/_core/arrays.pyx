@@ -43,7 +43,7 @@ cdef enum:
     MOST_IN_A_LANE = 4096  # elements of an array, or products of a matmul, in a mapped function that runs over lanes
 
 surface = None
-"""The functions of NumPy that take these arrays: numpy_functions.py, which puts itself here."""
+"""The functions of NumPy that take these arrays: numpy_rules/functions.py, which puts itself here."""
 
 cdef object FLOAT = np.dtype(np.float64), BOOL = np.dtype(np.bool_)
 cdef object WHERE = np.where, CONCATENATE = np.concatenate
@@ -766,6 +766,8 @@ cdef object recorded(row, tuple arguments, dict params):
     if g.open_recordings and g.open_lanes:
         raise NeedsArrays
     for x in arguments:
+        if type(x) is VarArray and not (<VarArray>x).lengths:
+            x = (<VarArray>x).flat[0]
         handles.append((<VarArray>x).node() if type(x) is VarArray else x if type(x) is Var else constant(x))
     given = tuple(handles)
     if g.open_recordings and should_wait(g, given):
@@ -848,22 +850,25 @@ cdef object getitem(VarArray x, key):
     key = with_known_masks(key)
     parts = key if type(key) is tuple else (key,)
     if any([type(part) is Var or type(part) is VarArray for part in parts]):
-        if len(parts) != 1 or not is_integral(key):
+        key = as_indices(key) if len(parts) == 1 else None
+        if key is None:
             raise TracingError("an index can depend on vars only if it is all of the key, and the integers come from "
                                "numpy.argmax, numpy.argsort or the like; see numpy.where, numpy.take_along_axis")
-        return apply(structured.ROWS["take"], (x, key), {"axis": 0})
+        integers = as_indices(x)  # labels, say: which stay what they are, and are not all converted at every call
+        return apply(structured.ROWS["take"], (x if integers is None else integers, key), {"axis": 0})
     return apply(structured.ROWS["getitem"], (x,), {"key": frozen_key(key)})
 
 
-cdef bint is_integral(x) except -1:
-    """Are these recorded integers? An argument of integers is one node from now on, and no elements."""
+def as_indices(x):
+    """Recorded integers as they are, so that they can be indices; None if x holds something else."""
+    cdef Graph g
     if type(x) is VarArray:
-        if (<VarArray>x).outside is not None and (<VarArray>x).elements is None and (<VarArray>x).outside.holds_integers:
-            (<VarArray>x).node()
-        return (<VarArray>x).dtype.kind in "iu"
-    cdef Graph g = (<Var>x).graph
+        if (<VarArray>x).outside is not None and (<VarArray>x).outside.holds_integers:
+            return of_node((<VarArray>x).outside.open_integers())
+        return x if (<VarArray>x).dtype.kind in "iu" else None
+    g = (<Var>x).graph
     record = g.records.get(node_of(<Var>x))
-    return record is not None and record.dtype.kind in "iu"
+    return x if record is not None and record.dtype.kind in "iu" else None
 
 
 cdef object with_known_masks(key):

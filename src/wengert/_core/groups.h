@@ -1,7 +1,7 @@
 /* What do the runner of groups, compiled for each instruction set, and the runner of array programs agree on?
  *
  * A group is a nest of loops over strided arrays with the same instructions for each element, planned by
- * array_loops.py.  All of it has been validated and is read only while it runs. */
+ * array_programs/loops.py.  All of it has been validated and is read only while it runs. */
 #ifndef WENGERT_GROUPS_H
 #define WENGERT_GROUPS_H
 
@@ -11,7 +11,7 @@
 
 enum { MOST_AXES = 16 };
 
-/* How the elements of a chunk are reached: see array_loops.py. */
+/* How the elements of a chunk are reached: see array_programs/loops.py. */
 enum { FLAT = 0, ROW = 1, GATHER = 2, FIXED = 3 };
 
 /* An array of a step. */

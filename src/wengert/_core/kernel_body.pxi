@@ -1,8 +1,8 @@
 # What does one SIMD build of the kernels offer to the rest of the package?
 #
-# `table` is a capsule with the address of `eager`, the kernel of each op by its code; `vm`, `groups` and `structured` are
-# those of the virtual machine, the runner of groups and the kernels of structured ops. `evaluate` runs an eager kernel over arrays, for tests
-# and measurements.
+# `table` is a capsule with the address of `eager`, the kernel of each op by its code; `vm`, `groups` and `structured`
+# are those of the virtual machine, the runner of groups and the kernels of structured ops. `evaluate` runs an eager
+# kernel over arrays, for tests and measurements.
 
 include "kernels.pxi"
 

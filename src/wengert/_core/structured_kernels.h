@@ -129,6 +129,7 @@ static matrix_stack_t stack_of(const array_t *a, const array_t *b, const array_t
 #define BLOCK(op) block_##op##_0
 #include "structured_linear.h"
 #include "structured_move.h"
+#include "structured_random.h"
 #include "structured_reduce.h"
 #undef T
 #undef NAME
@@ -143,6 +144,7 @@ static matrix_stack_t stack_of(const array_t *a, const array_t *b, const array_t
 #define BLOCK(op) float_block_##op##_0
 #include "structured_linear.h"
 #include "structured_move.h"
+#include "structured_random.h"
 #include "structured_reduce.h"
 #undef T
 #undef NAME
@@ -157,7 +159,9 @@ static const named_kernel_t KERNELS[] = {
     ROW(matmul), ROW(solve), ROW(inv), ROW(det), ROW(logabsdet), ROW(signdet), ROW(cholesky), ROW(solve_triangular),
     ROW(getitem), ROW(scatter), ROW(put), ROW(put_add), ROW(concatenate), ROW(take), ROW(take_adjoint), ROW(take_along),
     ROW(take_along_adjoint), ROW(sum), ROW(prod), ROW(max), ROW(min), ROW(logsumexp), ROW(argmax), ROW(argmin),
-    ROW(cumsum), ROW(cumprod), ROW(recurrence), ROW(argsort), ROW(searchsorted),
+    ROW(cumsum), ROW(cumprod), ROW(recurrence), ROW(argsort), ROW(searchsorted), ROW(uniform),
+    /* Integers are moved like doubles, which are as wide. */
+    {"take_integers", {double_take, double_take}},
 };
 #undef ROW
 

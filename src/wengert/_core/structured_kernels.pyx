@@ -154,6 +154,11 @@ def nothing(params, shapes):
     return []
 
 
+def seed_and_stream(params, shapes):
+    """As signed numbers of 64 bits."""
+    return [(params[name] + 2**63) % 2**64 - 2**63 for name in ("seed", "stream")]
+
+
 def triangle(params, shapes):
     """Lower? Transposed?"""
     return [int(params["lower"]), int(params["trans"])]
@@ -192,12 +197,13 @@ cdef dict READERS = {
     **dict.fromkeys(("max", "min"), extreme_axes),
     **dict.fromkeys(("argmax", "argmin"), extreme_place),
     **dict.fromkeys(("cumsum", "cumprod", "recurrence", "concatenate", "take_adjoint", "take_along_adjoint"), one_axis),
-    **dict.fromkeys(("take", "take_along"), axis_of_whole),
+    **dict.fromkeys(("take", "take_along", "take_integers"), axis_of_whole),
     **dict.fromkeys(("matmul", "solve", "inv", "det", "logabsdet", "signdet", "cholesky"), nothing),
     **dict.fromkeys(("scatter", "put", "put_add"), write_key),
     "getitem": read_key,
     "argsort": sorted_axis,
     "searchsorted": side,
+    "uniform": seed_and_stream,
     "solve_triangular": triangle,
 }
 

@@ -3,7 +3,7 @@ from typing import Any
 from typing_extensions import disjoint_base
 
 from wengert._core.var import Var
-from wengert.array_tape import Tape
+from wengert.array_programs.tape import Tape
 
 @disjoint_base
 class Taping:

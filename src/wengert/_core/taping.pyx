@@ -1,7 +1,7 @@
 """How does a recording with arrays become a tape?
 
-The tape (array_tape.py) lists what outputs and guards need of a recording, arrays and scalars alike, in the order of
-the graph. That of a function of one lane may use what was recorded before it, which then is among its inputs.
+The tape (array_programs/tape.py) lists what outputs and guards need of a recording, arrays and scalars alike, in the
+order of the graph. That of a function of one lane may use what was recorded before it, which then is among its inputs.
 """
 
 import math
@@ -17,7 +17,7 @@ from wengert._core.current cimport own_graph
 from wengert._core.derive cimport is_handle, node_of_handle
 from wengert._core.graph cimport Graph
 from wengert._core.origin cimport position
-from wengert.array_tape import Tape, TapeNode
+from wengert.array_programs.tape import Tape, TapeNode
 from wengert.errors import TracingError
 
 cdef dict ROW_OF = {row.code: row for row in ops.OPS.values()}
@@ -139,10 +139,7 @@ cdef class Taping:
         for handle, which, index in inputs:
             place = taken[which]
             if index is not None:
-                dtype = self.nodes[place].dtype
-                place = self.add("row", "getitem", (place,), (("key", index),), (), dtype, None, 0)
-                if dtype is not FLOAT:  # an element of integers that are indices elsewhere
-                    place = self.add("row", "cast", (place,), (("dtype", FLOAT),), (), FLOAT, None, 0)
+                place = self.add("row", "getitem", (place,), (("key", index),), (), FLOAT, None, 0)
             self.place[node_of_handle(handle)] = place
         return 0
 

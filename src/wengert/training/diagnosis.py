@@ -61,8 +61,8 @@ def name_of(layer: Module, k: int) -> str:
 
 def gradient_norms(step: Step, x: Any, y: Any, index: Any, weights: Any) -> list[float]:
     """Norm of the gradient of each parameter, for some samples."""
-    # NumPy computes them, whose BLAS would wake threads for products that are too small for that. If they overflow, their
-    # norm is infinite, which the training tells of if the loss is, too.
+    # NumPy computes them, whose BLAS would wake threads for products that are too small for that. If they overflow,
+    # their norm is infinite, which the training tells of if the loss is, too.
     with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore"):
         gradients = step.gradients(x, y, index, weights)
         return [math.sqrt(float(np.sum(np.square(gradient, dtype=np.float64)))) for gradient in gradients]

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert import threads as pool
-from wengert.array_plan import ArrayProgram
+from wengert.array_programs.plan import ArrayProgram
 from wengert.compiled import Compiled, compile  # noqa: A004
 from wengert.errors import ShapeError, WengertError
 from wengert.nn import Module

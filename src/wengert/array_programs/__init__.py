@@ -1,0 +1,1 @@
+"""How does a tape of arrays become a program?"""

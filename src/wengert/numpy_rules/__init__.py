@@ -1,0 +1,1 @@
+"""What happens when a function of NumPy is called with vars?"""
