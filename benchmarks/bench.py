@@ -11,6 +11,7 @@ from typing import Any
 
 from wengert.benchmarks import eager, timing, training
 
+OPERATIONS = "operations on arrays of 100 elements, microseconds of NumPy and of wengert"
 TARGETS = {
     "Rosenbrock-10, value_and_grad / plain floats": ("at most", 2.5),
     "Rosenbrock-10, Var and backward / plain floats": ("at most", 2.5),
@@ -29,6 +30,7 @@ def measure(epochs: int, rounds: int, show_progress: bool) -> dict[str, Any]:
     demo = eager.demo_figures(max(2, rounds // 4))
     aftermath = eager.aftermath_figures(rounds)
     bytes_of_node = eager.node_bytes()
+    operations = eager.operation_figures(rounds)
     return {
         "machine": timing.machine(),
         "training": training.compare(epochs, show_progress),
@@ -38,6 +40,7 @@ def measure(epochs: int, rounds: int, show_progress: bool) -> dict[str, Any]:
             "backward alone, nanoseconds per node": backward,
             "gradient of x*x around a million nodes and vars, microseconds": aftermath,
             "bytes per node": bytes_of_node,
+            OPERATIONS: operations,
         },
         "figures": {
             "Rosenbrock-10, value_and_grad / plain floats": rosenbrock["value_and_grad"]
@@ -80,6 +83,13 @@ def table(results: dict[str, Any]) -> str:
     for name, figure in results["figures"].items():
         target = " ".join(map(str, TARGETS[name])) if name in TARGETS else ""
         lines.append(f"| {name} | {figure:.2f} | {target} |")
+    lines += [
+        "",
+        "| operation on arrays of 100 elements | NumPy, us | wengert, us | difference (target: at most 0.5) |",
+        "|---|---|---|---|",
+    ]
+    for name, (theirs, ours) in results["eager"][OPERATIONS].items():
+        lines.append(f"| `{name}` | {theirs:.2f} | {ours:.2f} | {ours - theirs:.2f} |")
     machine = results["machine"]
     versions = ", ".join(f"{package} {version}" for package, version in machine["versions"].items())
     lines += ["", f"{machine['processor']}, {machine['build']} build, Python {machine['python']}, {versions}"]

@@ -1,7 +1,7 @@
 """How fast are eager vars, beside plain floats and micrograd?
 
 Rosenbrock-10 written with a Python loop, micrograd's demo step (an MLP on 100 points) with micrograd's own network
-code, and `backward` alone on a graph of a million nodes.
+code, `backward` alone on a graph of a million nodes, and single operations on small arrays beside NumPy's own.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import math
 import random
 import types
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import wengert as wg
 from wengert.benchmarks.timing import best_in_turns
@@ -107,6 +110,52 @@ def demo_figures(rounds: int) -> dict[str, float]:
     gc.enable()
     gc.collect()
     return {name: 1e3 * time for name, time in best.items()}
+
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "x + y": lambda x, y, m: x + y,
+    "x * 2.0": lambda x, y, m: x * 2.0,
+    "-x": lambda x, y, m: -x,
+    "x ** 2": lambda x, y, m: x**2,
+    "np.exp(x)": lambda x, y, m: np.exp(x),
+    "np.add(x, y)": lambda x, y, m: np.add(x, y),
+    "np.maximum(x, 0.0)": lambda x, y, m: np.maximum(x, 0.0),
+    "np.sum(x)": lambda x, y, m: np.sum(x),
+    "x.sum()": lambda x, y, m: x.sum(),
+    "m.sum(axis=0)": lambda x, y, m: m.sum(axis=0),
+    "x.max()": lambda x, y, m: x.max(),
+    "x.mean()": lambda x, y, m: x.mean(),
+    "x @ y": lambda x, y, m: x @ y,
+    "m @ m": lambda x, y, m: m @ m,
+    "np.dot(x, y)": lambda x, y, m: np.dot(x, y),
+    "x.reshape(10, 10)": lambda x, y, m: x.reshape(10, 10),
+    "m.ravel()": lambda x, y, m: m.ravel(),
+    "x[3]": lambda x, y, m: x[3],
+    "x[3:7]": lambda x, y, m: x[3:7],
+    "m[:, 1]": lambda x, y, m: m[:, 1],
+    "m.T": lambda x, y, m: m.T,
+    "np.transpose(m)": lambda x, y, m: np.transpose(m),
+    "np.where(mask, x, y)": lambda x, y, m: np.where(MASK, x, y),
+    "np.concatenate([x, y])": lambda x, y, m: np.concatenate([x, y]),
+    "x + array": lambda x, y, m: x + ARRAY,
+    "array * x": lambda x, y, m: ARRAY * x,
+}
+"""Functions of two vectors of 100 elements and a matrix of 10 by 10."""
+
+ARRAY = np.linspace(0.5, 2.0, 100)
+MASK = ARRAY > 1.0
+
+
+def operation_figures(rounds: int) -> dict[str, tuple[float, float]]:
+    """Microseconds of one operation on arrays of 100 elements: NumPy's, and ours, which records it."""
+    arrays = ARRAY, ARRAY[::-1].copy(), ARRAY.reshape(10, 10)
+    leaves = [wg.Var(array) for array in arrays]
+    figures = {}
+    for name, operation in OPERATIONS.items():
+        runs = {"numpy": (partial(operation, *arrays), 1000), "wengert": (partial(operation, *leaves), 1000)}
+        best = best_in_turns(runs, rounds)
+        figures[name] = 1e6 * best["numpy"], 1e6 * best["wengert"]
+    return figures
 
 
 def backward_figures(rounds: int, n_leaves: int = 125_000) -> dict[str, float]:

@@ -195,6 +195,14 @@ FUNCTIONS = {  # of arrays of shape (4, 12) and (12, 4)
     "np.reshape, order": lambda x, y: np.reshape(x, (8, 6), "F"),
     "ravel": lambda x, y: x.ravel(),
     "np.ravel": lambda x, y: np.ravel(x, "F"),
+    "where": lambda x, y: np.where(A > 1.0, x, y.T),
+    "where, a number": lambda x, y: np.where(A > 1.0, 2.0, x),
+    "where, of a row": lambda x, y: np.where(A[:, :1] > 1.0, x, B[0]),
+    "concatenate": lambda x, y: np.concatenate([x, y.T]),
+    "concatenate, an axis": lambda x, y: np.concatenate((x, B, y.T), 1),
+    "concatenate, from behind": lambda x, y: np.concatenate([x, y.T], -1),
+    "concatenate, another type": lambda x, y: np.concatenate([x, B.astype(np.float32)], axis=0),
+    "concatenate, flat": lambda x, y: np.concatenate([x, y], None),
     "T": lambda x, y: x.T,
     "np.transpose": lambda x, y: np.transpose(x),
     "np.transpose, axes": lambda x, y: np.transpose(x.reshape(2, 2, 12), (1, 2, 0)),
@@ -257,6 +265,14 @@ def test_functions(name):
     assert recorded[1, 2] == pytest.approx(difference, rel=tolerance, abs=1e-7)
 
 
+@pytest.mark.parametrize("step", [1, 2, -1, -3])
+@pytest.mark.parametrize("other", [1, 3, -1])
+def test_products_of_vectors_have_the_bits_of_matmul(step, other):
+    for n in (0, 1, 7, 33, 100, 1001):
+        x, y = Var(RANDOM.normal(size=3 * n))[::step][:n], Var(RANDOM.normal(size=3 * n))[::other][:n]
+        assert (x @ y).data == np.matmul(x.data, y.data)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_keys(data):
@@ -299,6 +315,9 @@ ERRORS = {
     "np.add": (lambda x: np.add(x, Var(np.ones(7))), ShapeError, r"\(4, 12\).*\(7,\)"),
     "@": (lambda x: x @ x, ShapeError, r"\(4, 12\).*\(4, 12\)"),
     "@ with a number": (lambda x: x @ 2.0, TypeError, "unsupported"),
+    "concatenate": (lambda x: np.concatenate([x, Var(np.ones((2, 3)))]), ShapeError, r"\(4, 12\).*\(2, 3\)"),
+    "concatenate, an axis": (lambda x: np.concatenate([x, x], 2), np.exceptions.AxisError, "axis 2"),
+    "dot": (lambda x: x[0] @ np.ones(5), ShapeError, r"\(12,\).*\(5,\)"),
     "reshape": (lambda x: x.reshape(7, 7), ShapeError, r"\(4, 12\)"),
     "reshape, -1": (lambda x: x.reshape(7, -1), ShapeError, r"\(4, 12\)"),
     "index": (lambda x: x[9], IndexError, "out of bounds"),

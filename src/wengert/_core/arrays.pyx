@@ -30,7 +30,7 @@ from wengert._core.graph cimport Graph, append, check_owner
 from wengert._core.number cimport read_number
 from wengert._core.pending cimport foreseen, ndarray_of, number_of, should_wait, value_of_row
 from wengert._core.quick cimport (
-    quick_elementwise, quick_getitem, quick_matmul, quick_reduction, quick_reshape, quick_transpose
+    quick_concatenate, quick_elementwise, quick_getitem, quick_matmul, quick_reduction, quick_reshape, quick_transpose
 )
 from wengert._core.var cimport Var, node_of, record1, record2, record3, wrap
 from wengert._core.var import op_of
@@ -45,7 +45,9 @@ cdef enum:
 surface = None
 """The functions of NumPy that take these arrays: numpy_rules/functions.py, which puts itself here."""
 
-cdef object FLOAT = np.dtype(np.float64)
+cdef object FLOAT = np.dtype(np.float64), BOOL = np.dtype(np.bool_)
+cdef object WHERE = np.where, CONCATENATE = np.concatenate
+cdef dict NO_PARAMS = {}
 cdef object NOT_GIVEN = getattr(np, "_NoValue", None)  # what NumPy hands on for arguments that are not given
 cdef list NAMES = [None] * N_CODES
 for _row in ops.OPS.values():
@@ -388,16 +390,18 @@ cdef class VarArray:
 
     def reshape(self, *shape, order="C"):
         """The elements in another shape; one length may be -1."""
-        cdef object wanted = shape[0] if len(shape) == 1 else shape
+        return self.in_shape(shape[0] if len(shape) == 1 else shape, order)
+
+    cdef object in_shape(self, shape, order):
         if self.elements is None and self.array is not None and order == "C":
-            found = quick_reshape(self.array, wanted)
+            found = quick_reshape(self.array, shape)
             if found is not None:
                 return wrapped(found)
-        return surface.FUNCTIONS[np.reshape](self, wanted, order=order)
+        return surface.FUNCTIONS[np.reshape](self, shape, order=order)
 
     def ravel(self, order="C"):
         """The elements in the order of the rows, or of the columns (``order="F"``)."""
-        return self.reshape(-1) if order == "C" else surface.FUNCTIONS[np.ravel](self, order)
+        return self.in_shape(-1, order) if order == "C" else surface.FUNCTIONS[np.ravel](self, order)
 
     def sum(self, axis=None, dtype=None, out=None, keepdims=False, initial=NOT_GIVEN, where=True):
         """The sum of the elements along axes."""
@@ -428,7 +432,8 @@ cdef class VarArray:
     def dot(self, b, out=None):
         """The product with a vector or a matrix."""
         if (out is None and self.elements is None and self.array is not None and 1 <= len(self.lengths) <= 2
-                and (type(b) is VarArray or type(b) is np.ndarray) and 1 <= b.ndim <= 2):
+                and (1 <= len((<VarArray>b).lengths) <= 2 if type(b) is VarArray else
+                     type(b) is np.ndarray and 1 <= b.ndim <= 2)):
             return product(self, b)
         return surface.FUNCTIONS[np.dot](self, b, out)
 
@@ -556,6 +561,12 @@ cdef class VarArray:
         return call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function, types, args, kwargs):
+        if function is CONCATENATE and not kwargs:
+            found = joined(args)
+            if found is not None:
+                return found
+        if function is WHERE and len(<tuple>args) == 3 and is_plain("where", args):
+            return recorded(ops.OPS["where"], args, NO_PARAMS)
         if args and type((<tuple>args)[0]) is VarArray:
             method = METHODS.get(function)
             if method is None and not kwargs and len(<tuple>args) <= 2:
@@ -778,6 +789,8 @@ cdef object recorded(row, tuple arguments, dict params):
 cdef object constant(x):
     """An operand that is no var: a float, or an array of numbers as it is now."""
     cdef double number
+    if type(x) is np.ndarray and x.dtype is BOOL and x.ndim:
+        return x.copy()
     if type(x) is np.ndarray and x.dtype is FLOAT and x.ndim:
         if x.size and not any(x.strides):
             return np.broadcast_to(x.flat[0], x.shape)  # as adjoints of sums are
@@ -987,6 +1000,18 @@ cdef object quickly(int op, object left, object right):
     if type(a) is not ArrayNode and type(b) is not ArrayNode:
         return None
     return wrapped(quick_elementwise(op, a, b))
+
+
+cdef object joined(tuple arguments):
+    """Arrays as one, along an axis: what `np.concatenate` makes of its arguments."""
+    cdef list parts
+    axis = arguments[1] if len(arguments) == 2 else 0
+    if not 1 <= len(arguments) <= 2 or type(arguments[0]) not in (list, tuple) or type(axis) is not int or axis < 0:
+        return None
+    parts = [handle_of(part) for part in arguments[0]]
+    if not any([type(part) is ArrayNode for part in parts]):
+        return None
+    return wrapped(quick_concatenate(parts, axis))
 
 
 cdef object product(object left, object right):

@@ -14,7 +14,8 @@ cdef object quick_reduction(str name, ArrayNode x, object axis, object keepdims)
 
 cdef object quick_matmul(object left, object right)
 
-# These move elements.
+# These move elements. Of the parts that are joined, one at least is an array node.
+cdef object quick_concatenate(list parts, int axis)
 cdef object quick_reshape(ArrayNode x, object shape)
 cdef object quick_transpose(ArrayNode x)
 cdef object quick_getitem(ArrayNode x, object key)

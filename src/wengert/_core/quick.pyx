@@ -11,7 +11,7 @@ from libc.string cimport memcpy
 import numpy as np
 
 from wengert import ops, structured
-from wengert._core.array_node cimport ArrayNode, append_value, shape_of
+from wengert._core.array_node cimport ArrayNode, append_structured, append_value, shape_of
 from wengert._core.codes cimport N_CODES, POW, SQUARE
 from wengert._core.current cimport own_graph
 from wengert._core.elementwise cimport apply_alike, apply_elementwise
@@ -25,15 +25,17 @@ cnp.import_array()
 
 cdef extern from *:
     """
-    /* A named tuple of these fields, as `type._make` makes it. */
-    static PyObject *named_tuple(PyObject *type, PyObject *fields) {
-        PyObject *arguments = PyTuple_Pack(1, fields), *made = NULL;
-        if (arguments) made = PyTuple_Type.tp_new((PyTypeObject *)type, arguments, NULL);
-        Py_XDECREF(arguments);
+    /* A named tuple of three fields, as `type._make` makes it. */
+    static PyObject *named_three(PyObject *type, PyObject *a, PyObject *b, PyObject *c) {
+        PyObject *made = ((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, 3);
+        if (!made) return NULL;
+        PyTuple_SET_ITEM(made, 0, Py_NewRef(a));
+        PyTuple_SET_ITEM(made, 1, Py_NewRef(b));
+        PyTuple_SET_ITEM(made, 2, Py_NewRef(c));
         return made;
     }
     """
-    object named_tuple(object type, tuple fields)
+    object named_three(object type, object a, object b, object c)
 
 cdef enum:
     SOME_AXES = 8  # arrays of more are rare
@@ -180,10 +182,36 @@ cdef object quick_matmul(object left, object right):
     if not (cnp.PyArray_CheckExact(x) and cnp.PyArray_CheckExact(y)):
         return None
     try:
-        value = quietly(g, MATMUL, (x, y), None)
+        if is_vector(x) and is_vector(y):  # the same sum, with less ado and no warnings; backwards it would be another
+            value = cnp.PyArray_MatrixProduct(x, y)
+        else:
+            value = quietly(g, MATMUL, (x, y), None)
     except ValueError:
         return None
     return recorded(g, ROWS["matmul"], left, right, NO_PARAMS, value)
+
+
+cdef inline bint is_vector(cnp.ndarray x) noexcept:
+    return cnp.PyArray_NDIM(x) == 1 and cnp.PyArray_TYPE(x) == cnp.NPY_DOUBLE and cnp.PyArray_ISCARRAY_RO(x)
+
+
+cdef object quick_concatenate(list parts, int axis):
+    cdef Graph g = own_graph()
+    cdef list handles = [], values = []
+    if g.open_recordings:
+        return None
+    for part in parts:
+        handle = operand(g, part)
+        value = None if handle is None else value_of(g, handle)
+        if value is None or not cnp.PyArray_CheckExact(value):
+            return None
+        handles.append(handle)
+        values.append(value)
+    try:
+        value = cnp.PyArray_Concatenate(values, axis)
+    except (ValueError, IndexError):  # NumPy's AxisError is both
+        return None
+    return append_structured(g, ROWS["concatenate"], tuple(handles), {"axis": axis}, value)
 
 
 cdef object quick_reshape(ArrayNode x, object shape):
@@ -252,7 +280,7 @@ cdef object basic(object key, bint outside):
         part_of_axis = key
         if not (is_edge(part_of_axis.start) and is_edge(part_of_axis.stop) and is_edge(part_of_axis.step)):
             return None
-        return named_tuple(Slice, (part_of_axis.start, part_of_axis.stop, part_of_axis.step))
+        return named_three(Slice, part_of_axis.start, part_of_axis.stop, part_of_axis.step)
     if type(key) is not tuple or not outside:
         return None
     parts = []
