@@ -35,6 +35,12 @@ TARGETS = (
     Target("rosenbrock_1000", "first", 1 / 500, "jax"),
     Target("rosenbrock_1000", "first", 1 / 5, "casadi"),
     Target("asian_option", "warm", 1 / 1.9, OURS, ours="wengert_2_threads"),
+    Target("train_2_16_16_1", "warm", 0.6, "jax_arrays"),
+    Target("train_2_16_16_1", "warm", 1 / 14, "torch"),
+    Target("train_64_128_10", "warm", 1.0, "jax_arrays"),
+    Target("train_64_128_10", "warm", 0.25, "torch"),
+    Target("train_784_512_512_10", "warm", 1.0, "jax_arrays"),
+    Target("train_784_512_512_10", "warm", 0.55, "torch"),
     *(
         Target(problem.name, "warm", 1.0, peer)
         for problem in PROBLEMS.values()
