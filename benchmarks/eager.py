@@ -112,6 +112,8 @@ def demo_figures(rounds: int) -> dict[str, float]:
     return {name: 1e3 * time for name, time in best.items()}
 
 
+ARRAY = np.linspace(0.5, 2.0, 100)
+MASK = ARRAY > 1.0
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "x + y": lambda x, y, m: x + y,
     "x * 2.0": lambda x, y, m: x * 2.0,
@@ -141,9 +143,6 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "array * x": lambda x, y, m: ARRAY * x,
 }
 """Functions of two vectors of 100 elements and a matrix of 10 by 10."""
-
-ARRAY = np.linspace(0.5, 2.0, 100)
-MASK = ARRAY > 1.0
 
 
 def operation_figures(rounds: int) -> dict[str, tuple[float, float]]:

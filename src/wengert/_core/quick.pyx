@@ -46,8 +46,8 @@ cdef list OPS = [None] * N_CODES
 for _row in ops.OPS.values():
     OPS[_row.code] = _row
 cdef dict NO_PARAMS = {}
-# Parameters by what they are made of. Those of equal nodes are one dict, since of objects that stay for as long as nodes
-# do, Python's garbage collector makes more work than all that is done here.
+# Parameters by what they are made of. Those of equal nodes are one dict: objects that stay for as long as nodes do give
+# Python's garbage collector more work than all that is done here.
 cdef dict SHAPES = {}, KEYS = {}, SLICES = {}, AXES = {}
 cdef list REVERSED = [{"axes": tuple(range(_ndim))[::-1]} for _ndim in range(SOME_AXES)]
 cdef object MATMUL = np.matmul
