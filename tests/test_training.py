@@ -333,6 +333,9 @@ def test_an_objective_need_not_compare():
         ({"validation": 1.5}, wg.WengertError, "between 0 and 1"),
         ({"validation": (X, Y[:-1])}, wg.ShapeError, "300 and 299"),
         ({"weights": np.ones(3)}, wg.ShapeError, r"weights of shape \(3,\)"),
+        ({"weights": np.zeros(300)}, wg.WengertError, "not all 0"),
+        ({"weights": np.full(300, np.nan)}, wg.WengertError, "finite numbers"),
+        ({"weights": np.arange(300.0) - 1.0}, wg.WengertError, "from 0 up"),
         ({"checkpoint": "x", "optimizer": optim.LBFGS()}, wg.WengertError, "L-BFGS"),
     ],
 )

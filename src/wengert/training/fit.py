@@ -124,7 +124,7 @@ def fit(
     if isinstance(optimizer, LBFGS):
         if checkpoint is not None or largest_norm is not None:
             raise WengertError("L-BFGS takes neither a checkpoint nor a largest norm of gradients")
-        return by_lbfgs(net, objective, optimizer, data, held_out, list(callbacks), seed)
+        return by_lbfgs(net, objective, optimizer, data, held_out, list(callbacks))
     step = Step(
         net,
         objective,
@@ -153,6 +153,8 @@ def checked(x: Any, y: Any, weights: Any, dtype: Any) -> Data:
     if not len(x) or len(x) != len(y) or (weights is not None and weights.shape != (len(x),)):
         what = "" if weights is None else f", and weights of shape {weights.shape}"
         raise ShapeError(f"there must be as many samples as targets, and at least one; got {len(x)} and {len(y)}{what}")
+    if weights is not None and not (np.all(weights >= 0) and 0 < np.sum(weights) < np.inf):
+        raise WengertError("weights are finite numbers from 0 up, and not all 0")
     return x, y, weights
 
 
@@ -294,7 +296,6 @@ def by_lbfgs(
     data: Data,
     held_out: Data | None,
     callbacks: list[Callback],
-    seed: int,
 ) -> History:
     """Train with all samples at once."""
 
