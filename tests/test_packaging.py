@@ -72,8 +72,10 @@ def test_wheel_holds_what_runs(wheel_files):
 
 # What takes longest and asks least of how the package was installed: `make test-pythons` runs it on wheels too.
 LONG = (
-    "test_batching.py", "test_benchmarks.py", "test_benchmark_arrays.py", "test_elementwise.py", "test_fits.py",
-    "test_numpy_derivatives.py", "test_ops.py", "test_structured.py", "test_structured_kernels.py", "test_vm.py",
+    "test_array_joins.py", "test_array_plan.py", "test_batching.py", "test_benchmarks.py", "test_benchmark_arrays.py",
+    "test_bodies.py", "test_elementwise.py", "test_fits.py", "test_networks.py", "test_numpy_derivatives.py",
+    "test_numpy_surface.py", "test_ops.py", "test_pending.py", "test_quick.py", "test_sharing.py", "test_sklearn.py",
+    "test_special.py", "test_structured.py", "test_structured_kernels.py", "test_vm.py", "test_vmath.py",
 )  # fmt: skip
 
 
