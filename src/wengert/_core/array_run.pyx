@@ -600,13 +600,14 @@ cdef class Runner:
 cdef void repeat(Runner program, ArrayWorkspace w, Py_ssize_t n_steps, const Py_ssize_t* inputs, int n_inputs,
                  const Py_ssize_t* outputs, int n_outputs, const Py_ssize_t* sums, int n_sums,
                  Py_ssize_t breath) noexcept nogil:
+    cdef char** first_input = w.base + 1
     cdef char** first_output = w.base + program.n_buffers - program.n_outputs
     cdef Py_ssize_t t, i
     cdef int k
     cdef double* total
     cdef const double* term
     for k in range(n_inputs):
-        w.base[1 + k] = <char*>inputs[5 * k]
+        first_input[k] = <char*>inputs[5 * k]
     for k in range(n_outputs):
         first_output[k] = <char*>outputs[3 * k]
     for t in range(n_steps):
@@ -618,11 +619,11 @@ cdef void repeat(Runner program, ArrayWorkspace w, Py_ssize_t n_steps, const Py_
                 total[i] += term[i]
         for k in range(n_inputs):
             if t == n_steps - 2:
-                w.base[1 + k] = <char*>inputs[5 * k + 2]
+                first_input[k] = <char*>inputs[5 * k + 2]
             elif t == 0:
-                w.base[1 + k] = <char*>inputs[5 * k + 1]
+                first_input[k] = <char*>inputs[5 * k + 1]
             else:
-                w.base[1 + k] += inputs[5 * k + 3 + t % 2]
+                first_input[k] += inputs[5 * k + 3 + t % 2]
         for k in range(n_outputs):
             first_output[k] += outputs[3 * k + 1 + t % 2]
         if t % breath == breath - 1 and breathe(w):
