@@ -1,8 +1,7 @@
 """What is a neural network, written with vars?
 
-Layers, multilayer perceptrons, and the losses to train them with. It is meant to be read: a layer is an activation of a
-matrix product. What stands here takes one sample, of shape (n_in,), or a batch of them, (n, n_in), and computes at once
-or is recorded, as all other code with vars; `wengert.training` has the loop around it.
+Layers, multilayer perceptrons and losses, to be read: a layer is an activation of a matrix product. All of it takes one
+sample, (n_in,), or a batch, (n, n_in), at once or recorded. `wengert.training` has the loop around it.
 """
 
 from __future__ import annotations
@@ -82,10 +81,8 @@ class Dense(Module):
     initialiser : callable, optional
         What draws the weights: `he` before "relu" and the like, else `glorot`; or any function of a generator, n_in and
         n_out. The bias starts at zero.
-    rng : numpy.random.Generator, optional
-        Source of the weights, by default ``numpy.random.default_rng(0)``.
-    dtype : {float64, float32}
-        Of the parameters.
+    rng, dtype : numpy.random.Generator and dtype, optional
+        Source of the weights, by default ``numpy.random.default_rng(0)``; type of the parameters, float64 or float32.
 
     Examples
     --------
@@ -176,10 +173,8 @@ class MLP(Module):
         Of every layer but the last; as for `Dense`.
     seed : int, default 0
         Of the weights; the same seed gives the same network.
-    dropout : float, default 0.0
-        Rate of the dropout after each layer but the last.
-    layer_norm : bool, default False
-        Whether what each layer but the last gives is normalised.
+    dropout, layer_norm : float and bool, default 0.0 and False
+        After each layer but the last: the rate of a `Dropout`, and whether there is a `LayerNorm`.
     initialiser, dtype
         As for `Dense`.
 
