@@ -177,15 +177,8 @@ def race(rounds: int) -> dict[str, tuple[float, float]]:
         write_data(data)
         for _ in range(rounds):
             for name in LIBRARIES:
-                command = [
-                    sys.executable,
-                    "-m",
-                    "wengert.benchmarks.digits",
-                    "--one",
-                    name,
-                    str(data),
-                    f"{folder}/model",
-                ]
+                # As a file: as a module of this package, everybody would import wengert first.
+                command = [sys.executable, "-P", __file__, "--one", name, str(data), f"{folder}/model"]
                 begin = time.perf_counter()
                 done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
                 took = time.perf_counter() - begin

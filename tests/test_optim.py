@@ -220,10 +220,12 @@ def test_lbfgs_finds_the_minimum_of_rosenbrock():
 
     seen = []
     f = wg.compile(wg.value_and_grad(rosenbrock))
-    found = optim.LBFGS(max_iter=500, tolerance=1e-9).minimize(f, [np.zeros(3), np.zeros((2, 2))], seen.append)
+    start = [np.zeros(3), np.zeros((2, 2))]
+    found = optim.LBFGS(max_iter=500, tolerance=1e-9).minimize(f, start, lambda p, value: seen.append((p, value)))
     np.testing.assert_allclose(np.concatenate([p.ravel() for p in found.parameters]), 1.0, atol=1e-7)
     assert found.converged
     assert len(seen) == found.n_iterations
+    assert [value for _, value in seen] == [rosenbrock(p) for p, _ in seen]
     assert [p.shape for p in found.parameters] == [(3,), (2, 2)]
 
 

@@ -58,9 +58,13 @@ class Optimizer(ABC):
             np.zeros_like(parameter) if isinstance(parameter, np.ndarray) else 0.0 for _ in range(self.n_states)
         )
 
-    @abstractmethod
     def numbers(self, count: int) -> tuple[float, ...]:
-        """What the rule needs to know of step `count` (from 0): the learning rate and what depends on time."""
+        """What the rule needs to know of step `count` (from 0): the learning rate, and what else depends on time."""
+        return (self.rate(count),)
+
+    def decayed(self, parameter: Any, gradient: Any, lr: Any) -> tuple[Any, Any]:
+        """Parameter and gradient after the weight decay, which is part of the gradient."""
+        return parameter, gradient + self.weight_decay * parameter if self.weight_decay else gradient
 
     @abstractmethod
     def update(self, parameter: Any, gradient: Any, state: State, numbers: Sequence[Any]) -> tuple[Any, State]:
@@ -131,13 +135,9 @@ class SGD(Optimizer):
         check(self, "momentum for nesterov", momentum > 0.0 or not nesterov)
         self.n_states = 1 if momentum else 0
 
-    def numbers(self, count: int) -> tuple[float, ...]:
-        return (self.rate(count),)
-
     def update(self, parameter: Any, gradient: Any, state: State, numbers: Sequence[Any]) -> tuple[Any, State]:
         (lr,) = numbers
-        if self.weight_decay:
-            gradient = gradient + self.weight_decay * parameter
+        parameter, gradient = self.decayed(parameter, gradient, lr)
         if not self.momentum:
             return parameter - lr * gradient, ()
         velocity = self.momentum * state[0] + gradient
@@ -183,10 +183,6 @@ class Adam(Optimizer):
         mean = first * state[0] + (1.0 - first) * gradient
         square = second * state[1] + (1.0 - second) * (gradient * gradient)
         return parameter - step_size * (mean / (np.sqrt(square) / root_of_correction + self.eps)), (mean, square)
-
-    def decayed(self, parameter: Any, gradient: Any, lr: Any) -> tuple[Any, Any]:
-        """Parameter and gradient after the weight decay, which here is part of the gradient."""
-        return parameter, gradient + self.weight_decay * parameter if self.weight_decay else gradient
 
 
 class AdamW(Adam):
@@ -243,13 +239,9 @@ class RMSprop(Optimizer):
         check(self, "0 <= alpha, momentum < 1 and eps >= 0", 0 <= alpha < 1 and 0 <= momentum < 1 and eps >= 0)
         self.n_states = 2 if momentum else 1
 
-    def numbers(self, count: int) -> tuple[float, ...]:
-        return (self.rate(count),)
-
     def update(self, parameter: Any, gradient: Any, state: State, numbers: Sequence[Any]) -> tuple[Any, State]:
         (lr,) = numbers
-        if self.weight_decay:
-            gradient = gradient + self.weight_decay * parameter
+        parameter, gradient = self.decayed(parameter, gradient, lr)
         square = self.alpha * state[0] + (1.0 - self.alpha) * (gradient * gradient)
         direction = gradient / (np.sqrt(square) + self.eps)
         if not self.momentum:
@@ -297,9 +289,23 @@ class LBFGS:
         self,
         f: Callable[[list[Any]], tuple[float, Sequence[Any]]],
         parameters: Sequence[Any],
-        callback: Callable[[list[np.ndarray[Any, Any]]], object] | None = None,
+        callback: Callable[[list[np.ndarray[Any, Any]], float], object] | None = None,
     ) -> Minimum:
-        """Minimize a function of a list of arrays that gives its value and gradients; `callback` after iterations."""
+        """Minimize a function of a list of arrays that gives its value and gradients.
+
+        Parameters
+        ----------
+        f : callable
+            From a list of arrays to a number and a sequence of arrays of their shapes.
+        parameters : sequence of ndarray
+            Where to begin.
+        callback : callable, optional
+            Called after each iteration with the arrays and the value there; it may raise StopIteration.
+
+        Returns
+        -------
+        Minimum
+        """
         from scipy.optimize import minimize
         from threadpoolctl import threadpool_limits
 
@@ -318,6 +324,10 @@ class LBFGS:
             value, gradients = f(apart(x))
             return float(value), flat(gradients)
 
+        def after(intermediate_result: Any) -> None:  # SciPy goes by this name
+            assert callback is not None
+            callback(apart(intermediate_result.x), float(intermediate_result.fun))
+
         # Its own products are small, and threads that wait for the next one by spinning would take the cores.
         with threadpool_limits(1, user_api="blas"):
             found = minimize(
@@ -325,7 +335,7 @@ class LBFGS:
                 flat(parameters),
                 jac=True,
                 method="L-BFGS-B",
-                callback=None if callback is None else lambda x: callback(apart(x)),
+                callback=None if callback is None else after,
                 options={"maxcor": self.memory, "maxiter": self.max_iter, "gtol": self.tolerance, "ftol": 1e-14},
             )
         return Minimum(apart(found.x), float(found.fun), int(found.nit), bool(found.success), str(found.message))

@@ -17,9 +17,7 @@ from wengert.commands.train import check_output
 from wengert.errors import NonFiniteError, ProgramFormatError
 from wengert.extras import needed
 from wengert.nn import MLP
-
-# Rows at a time: what the layers give then stays in the cache, whatever the size of the table.
-ROWS = 1024
+from wengert.training import Predictor
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -62,10 +60,8 @@ def load(path: Path) -> tuple[MLP, Recipe]:
         recipe = Recipe.from_json(extra)
     except ProgramFormatError as error:
         raise ProgramFormatError(f"{path} was not written by wengert train: {error}") from error
-    sizes, wanted = (
-        (net.layers[0].weights.shape[0], net.layers[-1].weights.shape[1]),
-        (recipe.width, recipe.target.width),
-    )
+    sizes = net.layers[0].weights.shape[0], net.layers[-1].weights.shape[1]
+    wanted = recipe.width, recipe.target.width
     if sizes != wanted:
         raise ProgramFormatError(f"{path} is damaged: its network has sizes {sizes}, but its recipe {wanted}")
     return net, recipe
@@ -75,7 +71,7 @@ def predict(net: MLP, recipe: Recipe, frame: Frame) -> tuple[Frame, list[str]]:
     """A table of predictions, and what is strange about the one they come from."""
     polars = needed("polars", "a table", "nn")
     x, remarks = recipe.encoded(frame)
-    outputs = np.concatenate([net(x[k : k + ROWS]).data for k in range(0, len(x), ROWS)]).astype(np.float64)
+    outputs = Predictor(net)(x).astype(np.float64)
     if not np.isfinite(outputs).all():
         raise NonFiniteError("the model gives numbers that are not finite, so its file is damaged")
     target = recipe.target

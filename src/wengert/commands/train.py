@@ -22,7 +22,7 @@ from wengert.commands.csv_files import read_csv
 from wengert.commands.table_tasks import Task
 from wengert.errors import GradientWarning, MissingPackageError, TableError
 from wengert.extras import needed
-from wengert.training import History, fit
+from wengert.training import History, Predictor, fit
 
 # Epochs without gain before it stops. On the tables below, 20 gain 0.001 of accuracy and 0.004 of R2, for up to twice
 # the time.
@@ -115,8 +115,8 @@ def run(options: argparse.Namespace) -> int:
     models.save(net, model, extra=task.recipe.to_json())
     seconds = time.perf_counter() - start
     scores = {
-        "network": task.scores(net(task.test.x).data),
-        "linear": task.scores(task.linear_model(weights)(task.test.x).data),
+        "network": task.scores(Predictor(net)(task.test.x)),
+        "linear": task.scores(Predictor(task.linear_model(weights))(task.test.x)),
         "baseline": task.scores(task.baseline()),
     }
     try:

@@ -64,7 +64,7 @@ def dense_layers(net: MLP) -> list[Dense]:
     return [layer for layer in net.layers if isinstance(layer, Dense)]
 
 
-class Patience:
+class NoChange:
     """Scikit-learn's rule to end: for so many epochs, none was better than the best before it by `tol`."""
 
     def __init__(self, n_epochs: int, tol: float) -> None:
@@ -192,10 +192,10 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             optimizer = optim.LBFGS(max_iter=self.max_iter, tolerance=self.tol)
             cost = self.cost(None)
             return fit(self.net_, dense(x), y, objective=cost, optimizer=optimizer, weights=weights, seed=seed)
-        patience = Patience(self.n_iter_no_change, self.tol)
+        no_change = NoChange(self.n_iter_no_change, self.tol)
         if hasattr(x, "toarray"):
             step = self.step(size, seed)
-            loop = SparseLoop(step, (x, y, weights), held_out, self.max_iter, seed, None, 0.0, [patience])
+            loop = SparseLoop(step, (x, y, weights), held_out, self.max_iter, seed, None, 0.0, [no_change])
             return loop.run(bool(self.verbose), None)
         return fit(
             self.net_,
@@ -208,7 +208,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             batch_size=size,
             seed=seed,
             validation=held_out,
-            callbacks=[patience],
+            callbacks=[no_change],
             progress=bool(self.verbose),
         )
 

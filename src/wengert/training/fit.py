@@ -177,6 +177,30 @@ def divided(data: Data, validation: Any, dtype: Any, seed: int) -> tuple[Data, D
 
 
 @dataclass
+class Patience:
+    """Has it not got better for too long?"""
+
+    n_epochs: int | None
+    """How long is too long; None for never."""
+    least_gain: float
+    least: float = math.inf
+    since: int = 0
+    """Epochs without gain."""
+
+    def see(self, epoch: Epoch) -> None:
+        """Take note of the next epoch."""
+        if epoch.monitored < self.least - self.least_gain:
+            self.least, self.since = epoch.monitored, 0
+        else:
+            self.since += 1
+
+    @property
+    def is_over(self) -> bool:
+        """Is it time to stop?"""
+        return self.n_epochs is not None and self.since >= self.n_epochs
+
+
+@dataclass
 class Loop:
     """Epochs, one after the other."""
 
@@ -194,6 +218,10 @@ class Loop:
         history, best = History(), None
         if checkpoint is not None and checkpoint.exists():
             history, best = read_checkpoint(checkpoint, self.step, self.settings())
+        patience = Patience(self.patience, self.least_gain)
+        for epoch in history.epochs:
+            patience.see(epoch)
+        least = history.best.monitored if history.epochs else math.inf
         n = len(self.data[1])
         bar: Any = nullcontext()
         if progress:
@@ -201,11 +229,12 @@ class Loop:
             bar = tqdm(total=self.epochs * n, initial=len(history.epochs) * n, unit=" samples", unit_scale=True)
         with bar as shown:
             try:
-                while len(history.epochs) < self.epochs and not self.is_over(history):
-                    epoch = self.one_epoch(len(history.epochs) + 1, history, shown)
+                while len(history.epochs) < self.epochs and not patience.is_over:
+                    epoch = self.one_epoch(len(history.epochs) + 1, shown)
                     history.epochs.append(epoch)
-                    if history.best is epoch:
-                        best = [array.copy() for array in self.step.now[0]]
+                    patience.see(epoch)
+                    if epoch.monitored < least:
+                        least, best = epoch.monitored, [array.copy() for array in self.step.now[0]]
                     if checkpoint is not None:
                         write_checkpoint(checkpoint, self.step, history, best, self.settings())
                     if True in [callback(epoch) for callback in self.callbacks]:  # all of them are called
@@ -216,7 +245,7 @@ class Loop:
             except NonFiniteError:
                 self.finish(best)
                 raise
-        if history.stopped == "epochs" and self.is_over(history):
+        if history.stopped == "epochs" and patience.is_over:
             history.stopped = "early"
         self.finish(best if self.held_out is not None or history.stopped == "interrupted" else None)
         return history
@@ -227,7 +256,7 @@ class Loop:
         for parameter, array in zip(self.step.net.parameters(), best or [], strict=False):
             parameter.data = array
 
-    def one_epoch(self, number: int, history: History, bar: Any) -> Epoch:
+    def one_epoch(self, number: int, bar: Any) -> Epoch:
         """One pass over the data."""
         n, weights = len(self.data[1]), self.data[2]
         size = self.step.batch_size
@@ -264,18 +293,6 @@ class Loop:
         """Loss of the data that are held out, if there are any."""
         return None if self.held_out is None else self.step.loss(*self.held_out)
 
-    def is_over(self, history: History) -> bool:
-        """Has it not got better for too long?"""
-        if self.patience is None or not history.epochs:
-            return False
-        least, since = math.inf, 0
-        for epoch in history.epochs:
-            if epoch.monitored < least - self.least_gain:
-                least, since = epoch.monitored, 0
-            else:
-                since += 1
-        return since >= self.patience
-
     def settings(self) -> dict[str, Any]:
         """What two runs must have in common if one is to go on where the other was."""
         return {
@@ -308,17 +325,16 @@ def by_lbfgs(
 
     dtype = data[0].dtype
     both, only_value = compile(value_and_grad(value), dtype=dtype), compile(value, dtype=dtype)
-    history, best, latest, reached = History(), None, time.perf_counter(), 0.0
+    history, best, least, latest, reached = History(), None, math.inf, time.perf_counter(), 0.0
 
-    def after(parameters: Any) -> None:
-        nonlocal best, latest
-        loss = float(of_data(only_value, parameters, data))
+    def after(parameters: Any, loss: float) -> None:
+        nonlocal best, least, latest
         validation = None if held_out is None else float(of_data(only_value, parameters, held_out))
         seconds, latest = time.perf_counter() - latest, time.perf_counter()
         epoch = Epoch(len(history.epochs) + 1, loss, validation, seconds, len(data[0]) / seconds)
         history.epochs.append(epoch)
-        if history.best is epoch:
-            best = parameters
+        if epoch.monitored < least:
+            least, best = epoch.monitored, parameters
         if True in [callback(epoch) for callback in callbacks]:
             history.stopped = "callback"
             raise StopIteration
