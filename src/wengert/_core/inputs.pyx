@@ -29,7 +29,7 @@ from wengert.structured import ROWS
 
 # ---- opening and closing ----
 
-def holds_only_numbers(items):
+cpdef bint holds_only_numbers(items) except -1:
     """Is every item of a sequence a Python float, int or var, hence no container?"""
     for item in items:
         if not (type(item) is float or type(item) is Var or type(item) is int):
@@ -87,7 +87,7 @@ cdef class ArrayInput:
         """Its elements as inputs."""
         if self.elements is None:
             self.note_opening()
-            self.elements = append_inputs(list(elements_of(self.outer)), self.op)
+            self.elements = append_inputs(only_numbers(elements_of(self.outer)), self.op)
         return self.elements
 
     def open_whole(self):
@@ -145,8 +145,6 @@ cdef list append_inputs(list numbers, int op):
     cdef Graph g = own_graph()
     cdef list inputs = []
     cdef int node
-    if not holds_only_numbers(numbers):
-        numbers = [number if type(number) is Var else demand_number(number) for number in numbers]
     g.prepare(len(numbers))
     for number in numbers:
         if type(number) is Var:
@@ -156,6 +154,11 @@ cdef list append_inputs(list numbers, int op):
         else:
             inputs.append(wrap(g, append(g, op, 0, 0, demand_number(number), 0.0, 1.0)))
     return inputs
+
+
+cdef list only_numbers(items):
+    """Vars and floats; anything else is refused before something is recorded."""
+    return [item if type(item) is Var or type(item) is float else demand_number(item) for item in items]
 
 
 def open_inputs(list leaves):
@@ -169,7 +172,7 @@ def open_inputs(list leaves):
     if holds_only_numbers(leaves):
         inputs = append_inputs(leaves, input_op())
     else:
-        numbers = [leaf for leaf in leaves if not is_array(leaf) and not is_zero_d(leaf)]
+        numbers = only_numbers([leaf for leaf in leaves if not is_array(leaf) and not is_zero_d(leaf)])
         g.prepare(1)
         before = wrap(g, append(g, INPUT, 0, 0, 0.0, 0.0, 0.0))
         scalars = iter(append_inputs(numbers, input_op()))
@@ -191,10 +194,12 @@ cdef object real_array(array):
 
 def for_function(inputs):
     """The inputs as the function gets them."""
+    if opened(inputs) is inputs:
+        return inputs
     return [x if type(x) is Var else VarArray.deferred(x) if x.shape else x.open_elements()[0] for x in inputs]
 
 
-def opened(inputs):
+cpdef opened(inputs):
     """The vars and array nodes that were opened: the list itself if there are no arrays."""
     for x in inputs:
         if type(x) is not Var:
@@ -214,6 +219,8 @@ def opened(inputs):
 cdef int start_of(Graph g, list inputs, list handles) except -1:
     """The first node of the function that got these inputs, of which these handles were opened."""
     cdef int first = first_of(g, handles)
+    if handles is inputs:
+        return first
     for x in inputs:
         if type(x) is ArrayInput:
             return min(first, node_of((<ArrayInput>x).before))
@@ -222,6 +229,8 @@ cdef int start_of(Graph g, list inputs, list handles) except -1:
 
 def gathered(inputs, found):
     """One derivative for each input, from those of what was opened."""
+    if opened(inputs) is inputs:
+        return list(found)
     rest = iter(found)
     return [next(rest) if type(x) is Var else x.derivative(rest) for x in inputs]
 
@@ -239,9 +248,10 @@ def close_inputs(list inputs):
     cdef list handles = opened(inputs)
     cdef int first = start_of(g, inputs, handles)
     g.open_transforms -= 1
-    for x in inputs:
-        if type(x) is ArrayInput:
-            n_late -= (<ArrayInput>x).times_late
+    if handles is not inputs:
+        for x in inputs:
+            if type(x) is ArrayInput:
+                n_late -= (<ArrayInput>x).times_late
     for v in handles:
         g.slope1[node_of_handle(v)] = 0.0
     handles = v = None

@@ -14,9 +14,24 @@ include "kernels.pxi"
 
 cdef extern from *:
     """
-    static void forget_vectorcall(PyTypeObject *type) { type->tp_vectorcall = NULL; }
+    static vectorcallfunc call_past_new;
+    /* Numbers are what vars are mostly made of, and need no second look. */
+    static PyObject *call_var(PyObject *type, PyObject *const *args, size_t nargsf, PyObject *names) {
+        PyObject *tuple, *made;
+        if (names || PyVectorcall_NARGS(nargsf) != 1 || PyFloat_CheckExact(args[0]) || PyLong_CheckExact(args[0]))
+            return call_past_new(type, args, nargsf, names);
+        tuple = PyTuple_Pack(1, args[0]);
+        if (!tuple) return NULL;
+        made = PyType_Type.tp_call(type, tuple, NULL);
+        Py_DECREF(tuple);
+        return made;
+    }
+    static void look_before_calls(PyTypeObject *type) {
+        call_past_new = type->tp_vectorcall; /* some versions of Cython make none */
+        if (call_past_new) type->tp_vectorcall = call_var;
+    }
     """
-    void forget_vectorcall(PyTypeObject* type)
+    void look_before_calls(PyTypeObject* type)
 
 import sys
 
@@ -663,7 +678,7 @@ cdef object make(type kind, PyObject* args, PyObject* kwargs):
 
 
 (<PyTypeObject*>Var).tp_new = <newfunc><void*>make
-forget_vectorcall(<PyTypeObject*>Var)  # it would go past tp_new
+look_before_calls(<PyTypeObject*>Var)  # they would go past tp_new
 
 
 cdef int refuse_reading() except -1:
